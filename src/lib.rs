@@ -1,0 +1,1 @@
+//! LINE Planet Cloud's *Audio Caller* on one's own machine.

@@ -1,0 +1,3 @@
+//! The `planet-emulator` program.
+
+fn main() {}
