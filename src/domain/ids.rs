@@ -1,0 +1,219 @@
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+use uuid::Uuid;
+
+/// The longest service ID and user ID, in bytes (contract 9).
+const MAX_ID_BYTES: usize = 64;
+/// A content ID is exactly this many hexadecimal digits (contract 3.3).
+const CONTENT_ID_DIGITS: usize = 12;
+
+/// Why a text is not an ID; reads after the name of the field.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidId {
+    /// There is no text.
+    #[error("must not be empty")]
+    Empty,
+    /// More bytes than allowed.
+    #[error("must be at most {MAX_ID_BYTES} bytes, found {0}")]
+    TooLong(usize),
+    /// A character that the rule does not allow.
+    #[error("must consist of {allowed} only, found `{found}`")]
+    Character {
+        /// The rule in words.
+        allowed: &'static str,
+        /// The first character outside of it.
+        found: char,
+    },
+    /// Not as many digits as a content ID has.
+    #[error("must be exactly {CONTENT_ID_DIGITS} characters, found {0}")]
+    Digits(usize),
+}
+
+fn check_id(text: &str, extra: [char; 2], allowed: &'static str) -> Result<(), InvalidId> {
+    if text.is_empty() {
+        return Err(InvalidId::Empty);
+    }
+    if let Some(found) = text
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || extra.contains(c)))
+    {
+        return Err(InvalidId::Character { allowed, found });
+    }
+    if text.len() > MAX_ID_BYTES {
+        return Err(InvalidId::TooLong(text.len()));
+    }
+    Ok(())
+}
+
+/// The ID of a service: `a-z A-Z 0-9 - .`, 1 to 64 bytes (contract 9).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct ServiceId(Arc<str>);
+
+impl ServiceId {
+    /// Takes `text` as a service ID.
+    ///
+    /// # Errors
+    /// When it breaks the rule of contract 9.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        check_id(text, ['-', '.'], "a-z A-Z 0-9 - .").map(|()| Self(text.into()))
+    }
+
+    /// The ID as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The ID of a user: `a-z A-Z 0-9 - _`, 1 to 64 bytes (contract 9).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct UserId(Arc<str>);
+
+impl UserId {
+    /// Takes `text` as a user ID.
+    ///
+    /// # Errors
+    /// When it breaks the rule of contract 9.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        check_id(text, ['-', '_'], "a-z A-Z 0-9 - _").map(|()| Self(text.into()))
+    }
+
+    /// The ID as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The ID of an uploaded audio source: twelve hexadecimal digits, compared without case
+/// (contract 3.3, 10-14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentId(u64);
+
+impl ContentId {
+    /// Takes `text` as a content ID.
+    ///
+    /// # Errors
+    /// When it is not exactly twelve hexadecimal digits.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        if let Some(found) = text.chars().find(|c| !c.is_ascii_hexdigit()) {
+            let allowed = "hexadecimal digits";
+            return Err(InvalidId::Character { allowed, found });
+        }
+        if text.len() != CONTENT_ID_DIGITS {
+            return Err(InvalidId::Digits(text.len()));
+        }
+        Ok(Self(text.bytes().fold(0, |id, digit| {
+            id << 4 | u64::from((digit as char).to_digit(16).unwrap_or_default())
+        })))
+    }
+}
+
+impl fmt::Display for ContentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:012x}", self.0)
+    }
+}
+
+/// The ID of a call, a version-4 UUID, in lower case with hyphens (contract 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sid(Uuid);
+
+impl Sid {
+    /// Makes a session ID of random bytes.
+    pub fn from_random_bytes(bytes: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
+    }
+}
+
+impl FromStr for Sid {
+    type Err = uuid::Error;
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        Uuid::try_parse(text).map(Self)
+    }
+}
+
+impl fmt::Display for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.0.as_hyphenated(), f)
+    }
+}
+
+impl Serialize for Sid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+macro_rules! display_as_str {
+    ($($id:ty),*) => {$(
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    )*};
+}
+display_as_str!(ServiceId, UserId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_id_is_1_to_64_bytes_of_letters_digits_hyphen_and_dot() {
+        for good in ["a", "shop-eval", "a.b-C9", &"x".repeat(64)] {
+            assert!(ServiceId::parse(good).is_ok(), "{good}");
+        }
+        for (bad, reason) in [
+            ("", "must not be empty"),
+            ("a_b", "must consist of a-z A-Z 0-9 - . only, found `_`"),
+            ("日本", "must consist of a-z A-Z 0-9 - . only, found `日`"),
+            (&"x".repeat(65), "must be at most 64 bytes, found 65"),
+        ] {
+            assert_eq!(
+                ServiceId::parse(bad).map_err(|e| e.to_string()),
+                Err(reason.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn a_user_id_is_1_to_64_bytes_of_letters_digits_hyphen_and_underscore() {
+        for good in ["a", "AGENT", "a_b-C9", &"x".repeat(64)] {
+            assert!(UserId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a.b", "a b", "é", "a\n", &"x".repeat(65)] {
+            assert!(UserId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_content_id_is_exactly_twelve_hexadecimal_digits_of_either_case() {
+        let id = ContentId::parse("5498f04048fa").unwrap();
+        assert_eq!(id.to_string(), "5498f04048fa");
+        assert_eq!(ContentId::parse("5498F04048FA"), Ok(id));
+        assert_eq!(
+            ContentId::parse("000000000001").unwrap().to_string(),
+            "000000000001"
+        );
+        for bad in [
+            "",
+            "5498f04048f",
+            "5498f04048fa0",
+            "5498f04048fg",
+            "+498f04048fa",
+        ] {
+            assert!(ContentId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_sid_is_a_lower_case_version_4_uuid() {
+        let sid = Sid::from_random_bytes([0xff; 16]);
+        assert_eq!(sid.to_string(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(sid.to_string().parse(), Ok(sid));
+    }
+}

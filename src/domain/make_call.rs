@@ -1,0 +1,79 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{ContentId, ServiceId, UserId};
+
+/// An agent call that passed validation (contract 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MakeCall {
+    /// Who calls (`requestContext`).
+    pub from: Caller,
+    /// Who is called (the path).
+    pub to: Callee,
+    /// What is played, in this order; 1 to 5 entries.
+    pub content_ids: Box<[ContentId]>,
+    /// How many times the whole sequence is played; 1 to 3.
+    pub play_count: u8,
+    /// The pause between connection and playback.
+    pub play_wait: Duration,
+    /// Returned in callbacks; never reaches the callee.
+    pub app_svr_data: Option<Arc<str>>,
+    /// For the callee's SDK; never in a callback.
+    pub call_start_message: Option<Box<str>>,
+    /// Told to the callee inside `param`.
+    pub record_on_cloud: bool,
+    /// Whether the callee may answer "in preparation".
+    pub use_responder_preparation: bool,
+    /// Why the call, although accepted, will not be initiated towards the callee.
+    pub initiation_failure: Option<InitiationFailure>,
+}
+
+/// The caller of an agent call; need not be a registered user (contract 3.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// `requestContext.serviceId`.
+    pub service_id: ServiceId,
+    /// `requestContext.userId`.
+    pub user_id: UserId,
+}
+
+/// The callee as the path names them.
+///
+/// Plain text, since Planet accepts a malformed callee ID and reports it afterwards (contract 10-13).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callee {
+    /// `to-serviceId`.
+    pub service_id: Arc<str>,
+    /// `to-userId`.
+    pub user_id: Arc<str>,
+}
+
+impl Callee {
+    /// What identifies the callee within a project.
+    pub fn key(&self) -> PeerKey {
+        (self.service_id.clone(), self.user_id.clone())
+    }
+}
+
+/// Service ID and user ID: the pair identifies a user (contract 9).
+pub type PeerKey = (Arc<str>, Arc<str>);
+
+/// A defect that Planet reports through Agent Call Status and not through the API's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InitiationFailure {
+    /// The callee's ID breaks the rules of contract 9; see contract 10-13.
+    InvalidPeerId,
+    /// A content ID was never uploaded; only with `fidelity.unknown_content_id: fail_reason` (contract 10-12).
+    UnknownContentId,
+}
+
+impl InitiationFailure {
+    /// The `fail_reason` on the wire. `Invalid peerId` is documented (contract 6.2), the other is
+    /// made after its pattern.
+    pub const fn fail_reason(self) -> &'static str {
+        match self {
+            Self::InvalidPeerId => "Invalid peerId",
+            Self::UnknownContentId => "Invalid contentId",
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The vocabulary: what the emulation talks about, with no I/O and no time of its own.
+//!
+//! A value of these types is known to be well formed: the `parse` constructors are the only way in.
+
+mod callback;
+mod duration;
+mod fidelity;
+mod ids;
+mod make_call;
+mod moment;
+mod plan;
+mod reason;
+mod release_code;
+mod state;
+
+pub use callback::Callback;
+pub use duration::{HumanDuration, parse_duration};
+pub use fidelity::{
+    CalleeInCall, CallerInCall, ContentIdCase, ErrorBody, ErrorCodeType, Fidelity, HeaderCheck,
+    MalformedPeerId, MissingNotifyUrl, NotifySuccess, NullParameters, ParameterOrder, PlayWaitFrom,
+    PlaybackEndReleaser, RateLimitScope, Redirects, ReleaserType, ResultSpelling, ServiceIdCheck,
+    StatusFailure, Stid, Tolerance, UnknownContentId,
+};
+pub use ids::{ContentId, InvalidId, ServiceId, Sid, UserId};
+pub use make_call::{Callee, Caller, InitiationFailure, MakeCall, PeerKey};
+pub use moment::Moment;
+pub use plan::{
+    AgentCallResult, CalleeAction, ParameterEdits, Plan, PlannedCallee, PlannedDelivery,
+    PlannedEnd, SendWhen,
+};
+pub use reason::{DisconnectReason, Releaser, Terminate};
+pub use release_code::{release_code_name, release_code_number};
+pub use state::CallState;

@@ -1,0 +1,119 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{DisconnectReason, Releaser, Terminate};
+
+/// What will happen in one call: every choice made, every delay drawn.
+///
+/// Made by planning, executed by the life of the call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// How long the API's answer is held back.
+    pub response_after: Duration,
+    /// The Notify callback.
+    pub notify: PlannedDelivery,
+    /// The Agent Call Status callback.
+    pub agent_call_status: PlannedDelivery,
+    /// What Agent Call Status says if nothing else goes wrong.
+    pub result: AgentCallResult,
+    /// What the callee does while it rings.
+    pub callee: PlannedCallee,
+    /// From the connection to the end of the last audio file.
+    pub playback: Duration,
+    /// How the call ends earlier or otherwise than by itself.
+    pub end: Option<PlannedEnd>,
+    /// The 1-to-1 Call Event callback.
+    pub call_event: PlannedDelivery,
+}
+
+/// One callback as planned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedDelivery {
+    /// The delay from the step before.
+    pub after: Duration,
+    /// Whether it is sent, and where in the order.
+    pub send: SendWhen,
+    /// How often it is sent in all; 1 is the ordinary case.
+    pub copies: u32,
+    /// The time between two copies.
+    pub copies_every: Duration,
+    /// What the scenario changes in its parameters.
+    pub edits: Arc<ParameterEdits>,
+}
+
+/// Where in the order a callback is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendWhen {
+    /// In its documented place.
+    Normal,
+    /// Not at all.
+    Never,
+    /// Before the API request is answered.
+    BeforeResponse,
+    /// Before Notify.
+    BeforeNotify,
+    /// Before Agent Call Status, which then follows the end of the call.
+    BeforeAgentCallStatus,
+}
+
+/// Changes to the parameters of one callback.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ParameterEdits {
+    /// Parameters given another value, or added at the end.
+    pub set: BTreeMap<String, String>,
+    /// Parameters left out.
+    pub remove: BTreeSet<String>,
+}
+
+/// The content of Agent Call Status (contract 6.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentCallResult {
+    /// The call was initiated towards the callee.
+    Success,
+    /// It was not, for this reason.
+    Fail(Arc<str>),
+}
+
+/// What the callee does, and when, counted from the start of ringing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedCallee {
+    /// What they do.
+    pub action: CalleeAction,
+    /// When they do it.
+    pub after: Duration,
+    /// How long they prepare after answering; zero if they do not.
+    pub prepares_for: Duration,
+}
+
+/// What a callee does with an incoming call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CalleeAction {
+    /// Takes it and listens to the end.
+    Answer,
+    /// Rejects it.
+    Decline,
+    /// Lets it ring.
+    Ignore,
+    /// Is in another call.
+    Busy,
+}
+
+/// An end that the scenario asks for; what is absent follows from the reason (contract 8).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlannedEnd {
+    /// The delay from the answer, or from the start of ringing if nobody answers.
+    pub after: Option<Duration>,
+    /// Why.
+    pub reason: Option<DisconnectReason>,
+    /// By whom.
+    pub by: Option<Releaser>,
+    /// The application's own text, at most 127 bytes.
+    pub user_rel_code: Option<Arc<str>>,
+    /// The Q.850 cause.
+    pub terminate: Option<Terminate>,
+    /// The release code.
+    pub rel_code: Option<u16>,
+    /// The release code's name.
+    pub rel_code_str: Option<Arc<str>>,
+}
