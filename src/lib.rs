@@ -1,3 +1,6 @@
 //! LINE Planet Cloud's *Audio Caller* on one's own machine.
 
-pub mod domain;
+mod clock;
+mod domain;
+mod validate;
+mod wire;

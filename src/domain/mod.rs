@@ -4,6 +4,7 @@
 
 mod callback;
 mod duration;
+mod end;
 mod fidelity;
 mod ids;
 mod make_call;
@@ -15,6 +16,7 @@ mod state;
 
 pub use callback::Callback;
 pub use duration::{HumanDuration, parse_duration};
+pub use end::{CallEnd, CallTimes};
 pub use fidelity::{
     CalleeInCall, CallerInCall, ContentIdCase, ErrorBody, ErrorCodeType, Fidelity, HeaderCheck,
     MalformedPeerId, MissingNotifyUrl, NotifySuccess, NullParameters, ParameterOrder, PlayWaitFrom,
