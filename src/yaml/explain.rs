@@ -1,6 +1,6 @@
 //! From violations of a schema to faults that tell what to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Violation;
@@ -23,11 +23,18 @@ pub(super) struct Explainer<'a> {
 impl<'a> Explainer<'a> {
     /// Explains all violations of one schema, or of one branch of it, by one value.
     pub(super) fn explain(&self, errors: &[ValidationError<'_>]) -> Vec<Fault> {
+        let of_wrong_type: HashSet<&str> = errors
+            .iter()
+            .filter(|error| is_about_type(error))
+            .map(|error| error.instance_path().as_str())
+            .collect();
         let mut faults = Vec::new();
         let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for error in errors {
             let pointer = error.instance_path().as_str();
-            if self.document.is_broken(pointer) || overruled(error, errors) {
+            // A fault about the type of a value says all there is to say about it.
+            let is_overruled = of_wrong_type.contains(pointer) && !is_about_type(error);
+            if is_overruled || self.document.is_broken(pointer) {
                 continue;
             }
             if let Violation::Required { property } = error.kind() {
@@ -68,7 +75,7 @@ impl<'a> Explainer<'a> {
             Violation::FalseSchema => self
                 .document
                 .fault_at_key(pointer, "this is not allowed here"),
-            Violation::UniqueItems => self.repeated_entry(pointer, value),
+            Violation::UniqueItems => return self.repeated_entries(pointer, value),
             Violation::Format { format } => self.format(pointer, value, schema, format),
             kind => match too_many_or_few(kind, value) {
                 Some(message) => self.document.fault_at(pointer, message),
@@ -162,25 +169,25 @@ impl<'a> Explainer<'a> {
             .with_hint_if(hint)
     }
 
-    fn repeated_entry(&self, pointer: &str, value: &Value) -> Fault {
-        let entries = value.as_array().map_or(&[][..], Vec::as_slice);
-        let repeated = (1..entries.len()).find(|at| entries[..*at].contains(&entries[*at]));
-        let pointer = repeated.map_or_else(|| pointer.to_owned(), |at| format!("{pointer}/{at}"));
-        let message = match self.document.source_text(&pointer) {
-            Some(written) => format!("duplicate entry {}", quote(written)),
-            None => "duplicate entry".to_owned(),
-        };
-        self.document.fault_at(&pointer, message)
+    fn repeated_entries(&self, pointer: &str, value: &Value) -> Vec<Fault> {
+        let mut seen = HashSet::new();
+        let entries = value.as_array().into_iter().flatten().enumerate();
+        let repeated = entries.filter(|(_, entry)| !seen.insert(*entry));
+        repeated
+            .map(|(at, _)| {
+                let pointer = format!("{pointer}/{at}");
+                let message = match self.document.source_text(&pointer) {
+                    Some(written) => format!("duplicate entry {}", quote(written)),
+                    None => "duplicate entry".to_owned(),
+                };
+                self.document.fault_at(&pointer, message)
+            })
+            .collect()
     }
 }
 
-/// Whether a fault about the type of the very same value says it all.
-fn overruled(error: &ValidationError<'_>, errors: &[ValidationError<'_>]) -> bool {
-    let is_type = |error: &ValidationError<'_>| matches!(error.kind(), Violation::Type { .. });
-    !is_type(error)
-        && errors
-            .iter()
-            .any(|other| is_type(other) && other.instance_path() == error.instance_path())
+fn is_about_type(error: &ValidationError<'_>) -> bool {
+    matches!(error.kind(), Violation::Type { .. })
 }
 
 /// Whether a missing key is there after all, but for its spelling, which is a fault of its own.

@@ -24,6 +24,12 @@ pub(super) fn fault(document: &Document, error: &Error<serde_json::Error>) -> Fa
 
 /// Serde's own complaints in the order of ours, without the names of Rust types.
 fn reworded(message: &str) -> String {
+    if let Some((found, expected)) = message
+        .strip_prefix("unknown variant ")
+        .and_then(|told| told.split_once(", expected "))
+    {
+        return format!("expected {expected}, found {found}");
+    }
     let told = message
         .strip_prefix("invalid type: ")
         .or_else(|| message.strip_prefix("invalid value: "));

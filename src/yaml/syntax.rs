@@ -23,8 +23,10 @@ pub(super) fn fault(source: &Source, error: &ScanError) -> Fault {
     {
         return fault;
     }
-    let rest = &source.text[span.start..line.end];
-    let span = span.start..span.end.min(line.end.max(span.start));
+    // Past the end of the line if the parser stumbles over the second half of its break.
+    let start = span.start.min(line.end);
+    let span = start..span.end.clamp(start, line.end);
+    let rest = &source.text[start..line.end];
     let (message, hint) = explain(error.info(), text, rest);
     Fault::error(source, span, message).with_hint_if(hint)
 }

@@ -1,5 +1,7 @@
 //! Files of a made-up kind, from text to value or faults.
 
+use std::sync::LazyLock;
+
 use serde_json::json;
 
 use self::recipe::{Action, Recipe};
@@ -11,21 +13,22 @@ mod recipe;
 mod robustness;
 mod values;
 
-fn shape() -> Shape<Recipe> {
-    Shape::new().with_format("span", |text| {
-        match text.trim_end_matches(char::is_alphabetic) {
-            "" => Err(format!("`{text}` does not begin with a number")),
-            number if number.len() == text.len() => {
-                Err("a duration needs a unit: `ms`, `s` or `m`".to_owned())
-            }
-            _ => Ok(()),
+static SHAPE: LazyLock<Shape<Recipe>> =
+    LazyLock::new(|| Shape::new().with_format("span", check_span));
+
+fn check_span(text: &str) -> Result<(), String> {
+    match text.trim_end_matches(char::is_alphabetic) {
+        "" => Err(format!("`{text}` does not begin with a number")),
+        number if number.len() == text.len() => {
+            Err("a duration needs a unit: `ms`, `s` or `m`".to_owned())
         }
-    })
+        _ => Ok(()),
+    }
 }
 
 /// What is wrong with a text, one fault a line, without the name of the file.
 fn faults_of(text: &str) -> String {
-    let faults = shape()
+    let faults = SHAPE
         .read_all(&Source::new("x", text))
         .err()
         .unwrap_or_default();
@@ -46,7 +49,7 @@ fn assert_faults(cases: &[(&str, &str, &str)]) {
 fn a_sound_file_becomes_values() {
     let text = "# two of them\nname: a\nafter: {min: 1s, max: 2s}\nstep: {action: hang_up}\n\
         sizes: {5498: 8s, 1e3: 9s}\nseed: ~\n---\n---\nname: b\n";
-    let values = shape().read_all(&Source::new("x.yaml", text)).unwrap();
+    let values = SHAPE.read_all(&Source::new("x.yaml", text)).unwrap();
     let (document, first) = &values[0];
     assert_eq!(values.len(), 2, "the empty document is skipped");
     assert_eq!((first.name.as_str(), values[1].1.name.as_str()), ("a", "b"));
@@ -104,7 +107,7 @@ fn keys_are_checked() {
 #[test]
 fn faults_print_with_their_lines() {
     let text = "name: a\nafter: &slow {min: 1, max: 2s}\ncallee: {after: 3s}\nname: b\nstep:\n  after: *slow\n";
-    let faults = shape()
+    let faults = SHAPE
         .read_all(&Source::new("scenarios/x.yaml", text))
         .unwrap_err();
     insta::assert_snapshot!(render(&faults, Style::Plain), @r"
@@ -122,7 +125,7 @@ fn faults_print_with_their_lines() {
     3 | callee: {after: 3s}
       | ^^^^^^
       |
-      = hint: known keys are `after`, `any_of`, `clock`, `copies`, `description`, `in_turn`, `limits`, `mark`, `name`, `priority`, `ratio`, `remove`, `seed`, `set`, `sizes`, `step`, `strict`
+      = hint: known keys are `after`, `any_of`, `clock`, `copies`, `description`, `in_turn`, `limits`, `mark`, `name`, `numbered`, `per_action`, `per_clock`, `priority`, `ratio`, `remove`, `seed`, `set`, `sizes`, `step`, `strict`
 
     error: duplicate key `name`
      --> scenarios/x.yaml:4:1
@@ -139,9 +142,66 @@ fn faults_print_with_their_lines() {
 }
 
 #[test]
+fn keys_with_a_type_of_their_own_are_checked() {
+    assert_faults(&[
+        (
+            "numbers",
+            "name: a\nnumbered: {1: a, x: b}",
+            "2:18: unknown key `x`; hint: a key must match `^\\d+$`",
+        ),
+        (
+            "names",
+            "name: a\nper_clock: {real: 1s, manua: 2s}",
+            "2:23: expected one of `real`, `manual` as a key, found `manua`; hint: did you mean `manual`?",
+        ),
+        (
+            "names that only the type knows",
+            "name: a\nper_action: {hang_up: 1s, declin: 2s}",
+            "2:13: expected one of `answer`, `decline`, `hang_up`, found `declin`",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_wrong_with_the_use_of_an_alias_only_says_so() {
+    let text = "name: a\nafter: &slow {min: 1s, max: 2s}\nin_turn: *slow\nstep: *slow\n";
+    let faults = SHAPE.read_all(&Source::new("x.yaml", text)).unwrap_err();
+    insta::assert_snapshot!(render(&faults, Style::Plain), @r"
+    error: unknown key `min`
+     --> x.yaml:2:15
+      |
+    2 | after: &slow {min: 1s, max: 2s}
+      |               ^^^ as the alias on line 4 has it
+      |
+      = hint: `min` belongs under `after`
+
+    error: unknown key `max`
+     --> x.yaml:2:24
+      |
+    2 | after: &slow {min: 1s, max: 2s}
+      |                        ^^^ as the alias on line 4 has it
+      |
+      = hint: `max` belongs under `after`
+
+    error: expected a list, found a mapping
+     --> x.yaml:3:10
+      |
+    3 | in_turn: *slow
+      |          ^^^^^
+      |
+      = hint: begin each entry of the list with `- `
+
+    error: missing key `action`
+     --> x.yaml:4:1
+      |
+    4 | step: *slow
+      | ^^^^
+    ");
+}
+
+#[test]
 fn an_option_is_no_union_with_null() {
-    let shape = shape();
-    let properties = &shape.schema()["properties"];
+    let properties = &SHAPE.schema()["properties"];
     assert_eq!(properties["after"]["$ref"], json!("#/$defs/Delay"));
     assert_eq!(properties["ratio"]["type"], json!("number"));
     assert_eq!(properties["seed"]["type"], json!(["integer", "null"]));

@@ -34,6 +34,10 @@ pub(super) struct Recipe {
     mark: Option<Mark>,
     any_of: Option<OneOrMany>,
     limits: Option<Limits>,
+    numbered: Option<BTreeMap<u8, String>>,
+    per_action: Option<BTreeMap<Action, Span>>,
+    #[schemars(extend("propertyNames" = { "enum": ["real", "manual"] }))]
+    per_clock: Option<BTreeMap<String, Span>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -50,7 +54,7 @@ pub(super) struct Step {
     prepares_for: Option<Span>,
 }
 
-#[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Action {
     Answer,

@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{faults_of, shape};
+use super::{SHAPE, faults_of};
 use crate::yaml::{Document, Source, Style, render};
 
 fn read_and_render(text: &str) {
     let source = Source::new("x.yaml", text);
-    if let Err(faults) = shape().read_all(&source) {
+    if let Err(faults) = SHAPE.read_all(&source) {
         assert!(!faults.is_empty());
         assert!(
             faults
