@@ -4,3 +4,4 @@ mod clock;
 mod domain;
 mod validate;
 mod wire;
+mod yaml;

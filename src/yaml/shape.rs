@@ -1,0 +1,162 @@
+//! A type as the shape that documents are checked against.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
+
+use jsonschema::Validator;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::explain::Explainer;
+use super::fault::in_reading_order;
+use super::hint::Hints;
+use super::{Document, Fault, Source, refused, schema};
+
+/// Checks a text against a format; the error says what is wrong with it.
+type FormatCheck = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+
+/// Formats by name.
+pub(super) type Formats = BTreeMap<String, FormatCheck>;
+
+/// A schema generated from `T`, ready to check documents.
+///
+/// The schema is the only truth about what may stand in a file. It is compiled once, at the first
+/// document, so a `Shape` is worth keeping.
+pub struct Shape<T> {
+    schema: Value,
+    formats: Formats,
+    validator: OnceLock<Validator>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned + JsonSchema> Shape<T> {
+    /// Generates the schema of `T`.
+    ///
+    /// An `Option` in `T` means that a key may be left out, not that it may be null: for that, give
+    /// the field `#[schemars(extend("x-nullable" = true))]`. What `x-expected` says in a schema is what
+    /// messages say is expected.
+    pub fn new() -> Self {
+        Self {
+            schema: schema::of::<T>(),
+            formats: Formats::new(),
+            validator: OnceLock::new(),
+            of: PhantomData,
+        }
+    }
+
+    /// Adds a format of text; what its check has to say goes into the fault.
+    #[must_use]
+    pub fn with_format<Check>(mut self, name: impl Into<String>, check: Check) -> Self
+    where
+        Check: Fn(&str) -> Result<(), String> + Send + Sync + 'static,
+    {
+        self.formats.insert(name.into(), Arc::new(check));
+        self.validator = OnceLock::new();
+        self
+    }
+
+    /// The JSON Schema, for editors.
+    pub fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    /// Everything that is wrong with a document, in reading order.
+    ///
+    /// # Panics
+    ///
+    /// If the schema of `T` is itself invalid, whatever the document.
+    pub fn check(&self, document: &Document) -> Vec<Fault> {
+        let validator = self.validator();
+        if validator.is_valid(&document.value) {
+            return Vec::new();
+        }
+        let errors: Vec<_> = validator.iter_errors(&document.value).collect();
+        let explainer = Explainer {
+            document,
+            schema: &self.schema,
+            hints: Hints::new(&self.formats),
+        };
+        in_reading_order(explainer.explain(&errors))
+    }
+
+    /// The value that a document stands for.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, in reading order. Should the type refuse what its schema
+    /// allows, one fault at the place where it did.
+    ///
+    /// # Panics
+    ///
+    /// If the schema of `T` is itself invalid, whatever the document.
+    pub fn read(&self, document: &Document) -> Result<T, Vec<Fault>> {
+        let faults = self.check(document);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        serde_path_to_error::deserialize(&document.value)
+            .map_err(|error| vec![refused::fault(document, &error)])
+    }
+
+    /// The values of all documents of a text, each with the document it was read from.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with any of them, be it the YAML or what it says, in reading order.
+    ///
+    /// # Panics
+    ///
+    /// If the schema of `T` is itself invalid, whatever the text.
+    pub fn read_all(&self, source: &Source) -> Result<Vec<(Document, T)>, Vec<Fault>> {
+        let salvage = Document::salvage(source);
+        let mut faults = salvage.faults;
+        let mut values = Vec::new();
+        let is_sound = faults.is_empty();
+        for document in salvage.documents {
+            if !is_sound {
+                faults.extend(self.check(&document));
+                continue;
+            }
+            match self.read(&document) {
+                Ok(value) => values.push((document, value)),
+                Err(more) => faults.extend(more),
+            }
+        }
+        if faults.is_empty() {
+            Ok(values)
+        } else {
+            Err(in_reading_order(faults))
+        }
+    }
+
+    fn validator(&self) -> &Validator {
+        self.validator.get_or_init(|| {
+            let mut options = jsonschema::options().should_validate_formats(true);
+            for (name, check) in &self.formats {
+                let check = Arc::clone(check);
+                options = options.with_format(name.clone(), move |text: &str| check(text).is_ok());
+            }
+            options
+                .build(&self.schema)
+                .expect("the schema of a type is a valid schema")
+        })
+    }
+}
+
+impl<T: DeserializeOwned + JsonSchema> Default for Shape<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Shape<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let formats: Vec<_> = self.formats.keys().collect();
+        let mut fields = formatter.debug_struct("Shape");
+        fields.field("title", &self.schema.get("title"));
+        fields.field("formats", &formats).finish_non_exhaustive()
+    }
+}
