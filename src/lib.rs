@@ -2,6 +2,7 @@
 
 mod clock;
 mod domain;
+mod scenario;
 mod validate;
 mod wire;
 mod yaml;

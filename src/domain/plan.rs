@@ -19,7 +19,7 @@ pub struct Plan {
     pub result: AgentCallResult,
     /// What the callee does while it rings.
     pub callee: PlannedCallee,
-    /// From the connection to the end of the last audio file.
+    /// From the connection to the end of the last audio file, preparation included.
     pub playback: Duration,
     /// How the call ends earlier or otherwise than by itself.
     pub end: Option<PlannedEnd>,

@@ -1,0 +1,180 @@
+use std::borrow::Cow;
+
+use super::file::MatchFile;
+use super::text::AnyOf;
+use crate::domain::MakeCall;
+
+/// A part of a call that a scenario can be matched by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    ToUserId,
+    ToServiceId,
+    FromUserId,
+    FromServiceId,
+    ContentId,
+    AppSvrData,
+    CallStartMessage,
+}
+
+impl Field {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ToUserId => "to_user_id",
+            Self::ToServiceId => "to_service_id",
+            Self::FromUserId => "from_user_id",
+            Self::FromServiceId => "from_service_id",
+            Self::ContentId => "content_id",
+            Self::AppSvrData => "app_svr_data",
+            Self::CallStartMessage => "call_start_message",
+        }
+    }
+
+    /// What the call has in this place; none if it has nothing there.
+    fn values(self, call: &MakeCall) -> Vec<Cow<'_, str>> {
+        let one = |text| vec![Cow::Borrowed(text)];
+        match self {
+            Self::ToUserId => one(&*call.to.user_id),
+            Self::ToServiceId => one(&*call.to.service_id),
+            Self::FromUserId => one(call.from.user_id.as_str()),
+            Self::FromServiceId => one(call.from.service_id.as_str()),
+            Self::ContentId => {
+                let ids = call.content_ids.iter();
+                ids.map(|id| Cow::Owned(id.to_string())).collect()
+            }
+            Self::AppSvrData => call.app_svr_data.as_deref().map_or_else(Vec::new, one),
+            Self::CallStartMessage => call.call_start_message.as_deref().map_or_else(Vec::new, one),
+        }
+    }
+}
+
+/// Which calls a scenario is for: every condition must hold, each by any of its patterns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Conditions(Vec<(Field, Vec<String>)>);
+
+impl Conditions {
+    /// Whether `call` meets all of them.
+    pub(crate) fn hold_for(&self, call: &MakeCall) -> bool {
+        self.0.iter().all(|(field, patterns)| {
+            let values = field.values(call);
+            values.iter().any(|value| patterns.iter().any(|pattern| matches(pattern, value)))
+        })
+    }
+
+    /// How many there are: the more, the more special the scenario.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether every call that meets `other` meets these too, as far as patterns show.
+    pub(super) fn cover(&self, other: &Self) -> bool {
+        self.0.iter().all(|(field, wide)| {
+            let narrow = other.0.iter().find(|(known, _)| known == field);
+            narrow.is_some_and(|(_, narrow)| {
+                narrow.iter().all(|n| wide.iter().any(|w| covers(w, n)))
+            })
+        })
+    }
+
+    /// The conditions as a person writes them.
+    pub(crate) fn describe(&self) -> String {
+        let each = self.0.iter();
+        let each = each.map(|(field, patterns)| format!("{}: {}", field.name(), patterns.join(" or ")));
+        each.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl From<MatchFile> for Conditions {
+    fn from(file: MatchFile) -> Self {
+        let lower = |ids: Option<AnyOf>| {
+            ids.map(|AnyOf(ids)| AnyOf(ids.iter().map(|id| id.to_ascii_lowercase()).collect()))
+        };
+        let fields = [
+            (Field::ToUserId, file.to_user_id),
+            (Field::ToServiceId, file.to_service_id),
+            (Field::FromUserId, file.from_user_id),
+            (Field::FromServiceId, file.from_service_id),
+            // Content IDs are compared without case (contract 10-14).
+            (Field::ContentId, lower(file.content_id)),
+            (Field::AppSvrData, file.app_svr_data),
+            (Field::CallStartMessage, file.call_start_message),
+        ];
+        let given = fields.into_iter();
+        Self(given.filter_map(|(field, any)| Some((field, any?.0))).collect())
+    }
+}
+
+/// Whether `text` fits `pattern`, in which `*` stands for any text and `?` for any one character.
+fn matches(pattern: &str, text: &str) -> bool {
+    glob(pattern, text, |p, t| p == t || p == '?')
+}
+
+/// Whether every text that fits `narrow` fits `wide`: never claims it wrongly, may miss it.
+fn covers(wide: &str, narrow: &str) -> bool {
+    glob(wide, narrow, |w, n| w == n || (w == '?' && n != '*'))
+}
+
+/// Matches with one point of return: the last `*` takes in one more character whenever what follows
+/// does not fit. Linear in practice, never worse than the product of the lengths.
+fn glob(pattern: &str, text: &str, fits: impl Fn(char, char) -> bool) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let text: Vec<char> = text.chars().collect();
+    let (mut p, mut t) = (0, 0);
+    let mut star = None;
+    while t < text.len() {
+        if pattern.get(p) == Some(&'*') {
+            star = Some((p, t));
+            p += 1;
+        } else if pattern.get(p).is_some_and(|&wanted| fits(wanted, text[t])) {
+            p += 1;
+            t += 1;
+        } else if let Some((at, taken)) = star {
+            star = Some((at, taken + 1));
+            p = at + 1;
+            t = taken + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|&rest| rest == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_stand_for_any_text_and_any_character() {
+        for (pattern, text, fits) in [
+            ("emu-*", "emu-declines", true),
+            ("emu-*", "emu-", true),
+            ("emu-*", "xemu-", false),
+            ("*", "", true),
+            ("", "", true),
+            ("", "a", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("?", "日", true),
+            ("*a*b*", "xxaxxbxx", true),
+            ("*a*b", "aab", true),
+            ("*ab*ab", "abxab", true),
+            ("*ab*ab", "ab", false),
+            ("A", "a", false),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_wider_pattern_covers_a_narrower_one() {
+        for (wide, narrow, covered) in [
+            ("emu-*", "emu-declines", true),
+            ("emu-*", "emu-d*", true),
+            ("*", "*", true),
+            ("a?", "a*", false),
+            ("a?", "a?", true),
+            ("emu-d*", "emu-*", false),
+        ] {
+            assert_eq!(covers(wide, narrow), covered, "{wide} {narrow}");
+        }
+    }
+}
