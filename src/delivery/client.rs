@@ -1,0 +1,141 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use reqwest::header::LOCATION;
+use reqwest::redirect::Policy;
+use rustls::{ClientConfig, RootCertStore};
+use url::Url;
+
+use super::allow::AllowedHosts;
+use super::error::DeliveryError;
+use super::names::Names;
+use super::{Answer, DeliveryOptions};
+use crate::clock::timeout;
+use crate::domain::Redirects;
+
+/// So much of an answer's body is read and kept.
+const MAX_BODY: usize = 1024;
+
+const MAX_REDIRECTS: usize = 10;
+
+/// Shorter than what common servers grant an idle connection: sending on one that the server closes
+/// at that moment would fail a callback for no fault of the app server's.
+const MAX_IDLE: Duration = Duration::from_secs(1);
+
+/// An HTTP client for callbacks.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    timeout: Duration,
+}
+
+impl Client {
+    pub(super) fn new(
+        options: &DeliveryOptions,
+        allowed: &Arc<AllowedHosts>,
+    ) -> anyhow::Result<Self> {
+        // Less than the whole time, so that the report can name the cause.
+        let names = Names::of_system(options.timeout.mul_f64(0.8));
+        Self::with_names(options, allowed, names)
+    }
+
+    pub(super) fn with_names(
+        options: &DeliveryOptions,
+        allowed: &Arc<AllowedHosts>,
+        names: Names,
+    ) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("planet-emulator/", env!("CARGO_PKG_VERSION")))
+            .http1_only()
+            // A proxy from the environment would see the callbacks, and not reach a local app server.
+            .no_proxy()
+            .redirect(redirect_policy(options.redirects, allowed))
+            .referer(false)
+            .dns_resolver(names)
+            .tls_backend_preconfigured(tls()?)
+            .pool_idle_timeout(MAX_IDLE)
+            .pool_max_idle_per_host(options.max_in_flight_per_host)
+            .build()
+            .context("cannot set up the HTTP client for callbacks")?;
+        Ok(Self {
+            http,
+            timeout: options.timeout,
+        })
+    }
+
+    pub(super) async fn get(&self, url: &Url) -> Result<Answer, DeliveryError> {
+        match timeout(self.timeout, exchange(&self.http, url)).await {
+            Ok(result) => result.map_err(|error| DeliveryError::of(error, url)),
+            Err(_) => Err(DeliveryError::TimedOut(self.timeout)),
+        }
+    }
+}
+
+async fn exchange(http: &reqwest::Client, url: &Url) -> reqwest::Result<Answer> {
+    let mut response = http.get(url.clone()).send().await?;
+    let status = response.status();
+    let location = response
+        .headers()
+        .get(LOCATION)
+        .filter(|_| status.is_redirection())
+        .map(|location| String::from_utf8_lossy(location.as_bytes()).into_owned());
+    let mut body = Vec::new();
+    // One byte more than is kept: a body that is just as long is then read to its end, without which
+    // its connection could not be used again.
+    while body.len() <= MAX_BODY {
+        match response.chunk().await? {
+            Some(chunk) => body.extend_from_slice(&chunk[..chunk.len().min(MAX_BODY + 1)]),
+            None => break,
+        }
+    }
+    Ok(Answer {
+        status: status.as_u16(),
+        body: start_of(&body),
+        location,
+    })
+}
+
+fn start_of(body: &[u8]) -> Box<str> {
+    let mut start = &body[..body.len().min(MAX_BODY)];
+    if start.len() < body.len()
+        && let Err(error) = std::str::from_utf8(start)
+        && error.error_len().is_none()
+    {
+        // Cut within a character, which is no fault of the answer's.
+        start = &start[..error.valid_up_to()];
+    }
+    String::from_utf8_lossy(start).into()
+}
+
+fn redirect_policy(redirects: Redirects, allowed: &Arc<AllowedHosts>) -> Policy {
+    if redirects == Redirects::NotFollowed {
+        return Policy::none();
+    }
+    let allowed = Arc::clone(allowed);
+    Policy::custom(move |hop| {
+        if hop.previous().len() > MAX_REDIRECTS {
+            let told = format!("more than {MAX_REDIRECTS} redirects");
+            return hop.error(DeliveryError::Broken(told));
+        }
+        match allowed.check(hop.url()) {
+            Ok(()) => hop.follow(),
+            Err(refusal) => hop.error(refusal),
+        }
+    })
+}
+
+/// Trusts the system's roots, thus also a company's own, and well-known ones for where there are none.
+fn tls() -> anyhow::Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .context("cannot set up TLS for callbacks")?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
