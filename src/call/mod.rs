@@ -1,0 +1,326 @@
+//! The life of one call: from the API's answer to its last callback.
+//!
+//! One task per call owns all of that call's state, so that order within a session ID needs no
+//! machinery. [`Life::live`] reads from top to bottom like the sequence diagram of contract 7.
+
+mod course;
+mod engaged;
+mod sending;
+
+use std::sync::Arc;
+
+pub(crate) use engaged::Engagements;
+pub(crate) use sending::Targets;
+
+use crate::clock::Clock;
+use crate::delivery::Courier;
+use crate::domain::{
+    AgentCallResult, CallEnd, CallState, Callback, CalleeAction, DisconnectReason, Fidelity,
+    MakeCall, MissingNotifyUrl, Moment, Plan, SendWhen, Sid, StatusFailure,
+};
+use crate::journal::{CallEntry, Journal, StateRecord};
+use crate::wire::{
+    Parameters, agent_call_status_parameters, call_event_parameters, notify_parameters,
+};
+use course::{course, failed_end, unconnected};
+use engaged::Engagement;
+use sending::{Copies, Sent};
+
+/// What a call needs from around it.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub(crate) clock: Clock,
+    pub(crate) courier: Courier,
+    pub(crate) fidelity: Arc<Fidelity>,
+    pub(crate) targets: Arc<Targets>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) engagements: Arc<Engagements>,
+}
+
+/// A call that was accepted and whose life has not begun or is under way.
+#[derive(Debug)]
+pub(crate) struct Life {
+    sid: Sid,
+    call: Arc<MakeCall>,
+    plan: Box<Plan>,
+    line: Arc<Line>,
+    entry: Arc<CallEntry>,
+    accepted_at: Moment,
+    /// Who is engaged by this call, from Notify to its end.
+    engagement: Option<Engagement>,
+    /// How Notify went, once that is known.
+    notified: Option<Result<Moment, NotInitiated>>,
+    /// When Agent Call Status is through, or that the plan never sends it.
+    status_sent: bool,
+    copies: Copies,
+}
+
+/// Why a call does not get to ring.
+#[derive(Debug, Clone)]
+struct NotInitiated {
+    fail_reason: Arc<str>,
+    /// The end that follows, unless nothing but Agent Call Status does.
+    end: Option<CallEnd>,
+    at: Moment,
+}
+
+impl Life {
+    pub(crate) fn new(
+        sid: Sid,
+        call: Arc<MakeCall>,
+        plan: Plan,
+        line: Arc<Line>,
+        entry: Arc<CallEntry>,
+        accepted_at: Moment,
+    ) -> Self {
+        Self {
+            sid,
+            call,
+            plan: Box::new(plan),
+            line,
+            entry,
+            accepted_at,
+            engagement: None,
+            notified: None,
+            status_sent: false,
+            copies: Copies::default(),
+        }
+    }
+
+    pub(crate) fn sid(&self) -> Sid {
+        self.sid
+    }
+
+    /// Sends what the scenario wants sent before the API request is answered.
+    pub(crate) async fn live_before_answer(&mut self) {
+        if self.plan.notify.send == SendWhen::BeforeResponse {
+            self.notified = Some(self.notify(self.accepted_at).await);
+        }
+        if self.plan.agent_call_status.send == SendWhen::BeforeResponse {
+            let result = match &self.notified {
+                Some(Err(failure)) => AgentCallResult::Fail(failure.fail_reason.clone()),
+                _ => self.plan.result.clone(),
+            };
+            self.report_status(&result, self.accepted_at).await;
+        }
+    }
+
+    /// When the API request is to be answered.
+    pub(crate) fn answer_due(&self) -> Moment {
+        self.accepted_at + self.plan.response_after
+    }
+
+    /// Lives the call to its end. To be begun once the API's answer has been written.
+    pub(crate) async fn live(mut self) {
+        let answered = self.answer_due();
+        if self.plan.agent_call_status.send == SendWhen::BeforeNotify {
+            let result = self.plan.result.clone();
+            self.report_status(&result, answered).await;
+        }
+        let end = match self.initiate(answered).await {
+            Ok(ringing) => Some(self.ring_and_talk(ringing).await),
+            Err(failure) => {
+                self.enter(CallState::Failed, failure.at);
+                failure.end
+            }
+        };
+        if let Some(end) = end {
+            self.end_and_report(end).await;
+        }
+        self.settle().await;
+    }
+
+    /// Notify, its verdict, and Agent Call Status. Gives back since when it rings.
+    async fn initiate(&mut self, answered: Moment) -> Result<Moment, NotInitiated> {
+        let notified = match self.notified.take() {
+            Some(outcome) => outcome,
+            None => self.notify(answered).await,
+        };
+        let step = match &notified {
+            Ok(at) => *at,
+            Err(failure) => failure.at,
+        };
+        let due = step.max(answered) + self.plan.agent_call_status.after;
+        let (result, verdict) = match notified {
+            Err(failure) => {
+                let result = AgentCallResult::Fail(failure.fail_reason.clone());
+                (result, Err(NotInitiated { at: due, ..failure }))
+            }
+            Ok(_) => (self.plan.result.clone(), self.planned_verdict(due)),
+        };
+        self.line.clock.sleep_until(due).await;
+        if verdict.is_ok() {
+            self.enter(CallState::Ringing, due);
+        }
+        // Ahead of Call Event, unless that shall overtake it.
+        if self.plan.call_event.send == SendWhen::BeforeAgentCallStatus && ends(&verdict) {
+            return verdict;
+        }
+        let arrived = self.report_status(&result, due).await;
+        let fatal = self.line.fidelity.agent_call_status_failure == StatusFailure::EndCall;
+        if verdict.is_ok() && !arrived && fatal {
+            let at = self.line.clock.now();
+            return Err(self.refuse(DisconnectReason::AppServerDataError, at));
+        }
+        verdict
+    }
+
+    /// What the plan itself says of the initiation, judged at `at`.
+    fn planned_verdict(&self, at: Moment) -> Result<Moment, NotInitiated> {
+        let AgentCallResult::Fail(fail_reason) = &self.plan.result else {
+            return Ok(at);
+        };
+        let fidelity = &self.line.fidelity;
+        let setup = self.accepted_at;
+        let end = match &self.plan.end {
+            _ if self.plan.callee.action == CalleeAction::Busy
+                && self.call.initiation_failure.is_none() =>
+            {
+                let busy = unconnected(DisconnectReason::Busy, fidelity, setup, at);
+                Some(match &self.plan.end {
+                    Some(planned) => busy.as_planned(planned),
+                    None => busy,
+                })
+            }
+            Some(planned) => Some(failed_end(planned, fidelity, setup, at)),
+            None => None,
+        };
+        Err(NotInitiated {
+            fail_reason: fail_reason.clone(),
+            end,
+            at,
+        })
+    }
+
+    /// The failure of a call that ends for `reason` before it rings.
+    fn refuse(&self, reason: DisconnectReason, at: Moment) -> NotInitiated {
+        let fail_reason = match reason {
+            DisconnectReason::Busy => self.line.fidelity.busy_fail_reason.as_str(),
+            other => other.name(),
+        };
+        NotInitiated {
+            fail_reason: fail_reason.into(),
+            end: Some(unconnected(reason, &self.line.fidelity, self.accepted_at, at)),
+            at,
+        }
+    }
+
+    /// Sends Notify and judges the answer. Gives back when it was answered.
+    async fn notify(&mut self, answered: Moment) -> Result<Moment, NotInitiated> {
+        let reaches_nobody = self.call.initiation_failure.is_some()
+            || self.plan.callee.action == CalleeAction::Busy;
+        if reaches_nobody {
+            self.drop_delivery(Callback::Notify);
+            return Ok(answered);
+        }
+        let due = answered + self.plan.notify.after;
+        self.line.clock.sleep_until(due).await;
+        match self.line.engagements.engage(&self.call, &self.line.fidelity) {
+            Ok(engagement) => self.engagement = Some(engagement),
+            Err(reason) => {
+                self.drop_delivery(Callback::Notify);
+                self.remark(format!("notify was not sent: a party is in another call ({reason})"));
+                return Err(self.refuse(reason, due));
+            }
+        }
+        let fidelity = &self.line.fidelity;
+        let parameters = notify_parameters(self.sid, &self.call, fidelity);
+        let plan = self.plan.notify.clone();
+        let rel_code = match self.send(Callback::Notify, &plan, due, parameters).await {
+            Sent::NotWanted => return Ok(due),
+            Sent::Accepted => {
+                let now = self.line.clock.now();
+                self.enter(CallState::Notified, now);
+                return Ok(now);
+            }
+            Sent::NoUrl => match self.line.fidelity.missing_notify_url {
+                MissingNotifyUrl::Skip => return Ok(due),
+                MissingNotifyUrl::PushError => PUSH_REQ_FAIL,
+            },
+            Sent::Unreachable => PUSH_REQ_FAIL,
+            Sent::Refused => PUSH_ERROR,
+        };
+        let mut failure = self.refuse(DisconnectReason::PushError, self.line.clock.now());
+        failure.end = failure.end.map(|end| end.rel_code(rel_code));
+        self.engagement = None;
+        Err(failure)
+    }
+
+    /// Sends Agent Call Status; true if the app server took it, or was not to be told.
+    async fn report_status(&mut self, result: &AgentCallResult, due: Moment) -> bool {
+        if std::mem::replace(&mut self.status_sent, true) {
+            return true;
+        }
+        let parameters = agent_call_status_parameters(self.sid, result, &self.line.fidelity);
+        let plan = self.plan.agent_call_status.clone();
+        let sent = self.send(Callback::AgentCallStatus, &plan, due, parameters).await;
+        !matches!(sent, Sent::Unreachable | Sent::Refused)
+    }
+
+    /// The callee acts, or does not. Gives back how the call ended.
+    async fn ring_and_talk(&mut self, ringing: Moment) -> CallEnd {
+        let course = course(&self.plan, &self.line.fidelity, self.accepted_at, ringing);
+        for (state, at) in course.states {
+            self.line.clock.sleep_until(at).await;
+            if let Some(engagement) = &self.engagement {
+                engagement.talks();
+            }
+            self.enter(state, at);
+        }
+        course.end
+    }
+
+    /// The call is over: the callee is free again, and the app server is told.
+    async fn end_and_report(&mut self, end: CallEnd) {
+        let ended = end.times.end;
+        self.line.clock.sleep_until(ended).await;
+        self.engagement = None;
+        let parameters = call_event_parameters(self.sid, &self.call, &end, &self.line.fidelity);
+        self.entry.change(|record| record.end = Some(end));
+        self.enter(CallState::Ended, ended);
+        let due = ended + self.plan.call_event.after;
+        let plan = self.plan.call_event.clone();
+        self.send(Callback::CallEvent, &plan, due, parameters).await;
+        if !self.status_sent {
+            let result = match self.entry.read(|record| record.has_been(CallState::Ringing)) {
+                true => AgentCallResult::Success,
+                false => match &self.plan.result {
+                    AgentCallResult::Success => AgentCallResult::Fail("PUSH_ERROR".into()),
+                    failed => failed.clone(),
+                },
+            };
+            let due = self.line.clock.now() + self.plan.agent_call_status.after;
+            self.report_status(&result, due).await;
+        }
+    }
+
+    async fn settle(mut self) {
+        self.copies.finished().await;
+        self.line.journal.settle(&self.entry);
+        tracing::debug!(sid = %self.sid, "call settled");
+    }
+
+    fn enter(&self, state: CallState, at: Moment) {
+        self.entry.change(|record| record.states.push(StateRecord { state, at }));
+        tracing::info!(sid = %self.sid, state = state.name(), "call {state}");
+    }
+
+    fn remark(&self, remark: String) {
+        tracing::warn!(sid = %self.sid, "{remark}");
+        self.entry.change(|record| record.remarks.push(remark));
+    }
+
+    fn wire_order(&self, callback: Callback, parameters: Parameters) -> Parameters {
+        parameters.ordered(self.line.fidelity.parameter_order, (self.sid, callback))
+    }
+}
+
+/// `PUSH_REQ_FAIL`: the Notify URL could not be called (contract 7.3).
+const PUSH_REQ_FAIL: u16 = 203;
+/// `PUSH_ERROR`: Notify was answered with a failure (contract 7.3).
+const PUSH_ERROR: u16 = 205;
+
+/// Whether a Call Event follows.
+fn ends(verdict: &Result<Moment, NotInitiated>) -> bool {
+    verdict.as_ref().map_or_else(|failure| failure.end.is_some(), |_| true)
+}
