@@ -1,11 +1,19 @@
 //! LINE Planet Cloud's *Audio Caller* on one's own machine.
 
+mod api;
 mod call;
 mod clock;
+mod control;
 mod delivery;
 mod domain;
+mod emulator;
 mod journal;
+mod project;
+mod rate_limit;
 mod scenario;
+mod settings;
+mod startup;
+mod telemetry;
 mod validate;
 mod wire;
 mod yaml;

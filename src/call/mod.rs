@@ -105,8 +105,13 @@ impl Life {
         }
     }
 
-    /// When the API request is to be answered.
-    pub(crate) fn answer_due(&self) -> Moment {
+    /// Holds the API's answer back as planned. Gives back the time of the answer.
+    pub(crate) async fn wait_for_answer(&self) -> Moment {
+        self.line.clock.sleep_until(self.answer_due()).await;
+        self.line.clock.now()
+    }
+
+    fn answer_due(&self) -> Moment {
         self.accepted_at + self.plan.response_after
     }
 

@@ -127,6 +127,10 @@ impl Sending {
     async fn send(&self, due: Moment) -> Sent {
         let clock: &Clock = &self.line.clock;
         clock.sleep_until(due).await;
+        if self.line.courier.is_closed() {
+            // The emulator is being stopped, and the journal marks what is left as abandoned.
+            std::future::pending::<()>().await;
+        }
         let index = self.entry.change(|record| {
             record.deliveries.push(DeliveryRecord {
                 callback: self.callback,

@@ -1,0 +1,124 @@
+use std::panic::AssertUnwindSafe;
+
+use actix_web::body::{EitherBody, BoxBody};
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::{FutureExt as _, StreamExt as _};
+use percent_encoding::percent_decode_str;
+
+use super::answer::{AnswerBody, accept, refuse};
+use crate::call::Life;
+use crate::emulator::{Core, Refusal, RequestHeaders, SCENARIO_HEADER};
+use crate::validate::CalleePath;
+use crate::wire::ErrorAnswer;
+
+/// The largest request body, in bytes (`limits.body`).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimit(pub(crate) usize);
+
+/// How many times the limit is read of a body that is too large. A client that is still sending may
+/// never see an answer sent meanwhile; an endless body must end somewhere all the same.
+const READ_ON: usize = 16;
+
+type Answer = HttpResponse<EitherBody<AnswerBody, BoxBody>>;
+
+/// Make Agent 1-to-1 Call (contract 3).
+pub(super) async fn make_agent_call(
+    request: HttpRequest,
+    payload: web::Payload,
+    core: web::Data<Core>,
+    limit: web::Data<BodyLimit>,
+) -> Answer {
+    let answering = AssertUnwindSafe(answer(&request, payload, &core, **limit));
+    answering.catch_unwind().await.unwrap_or_else(|_| {
+        let error = ErrorAnswer::new(500, "INTERNAL_SERVER_ERROR");
+        refuse(&core, &error, core.now()).map_into_right_body()
+    })
+}
+
+async fn answer(
+    request: &HttpRequest,
+    payload: web::Payload,
+    core: &Core,
+    limit: BodyLimit,
+) -> Answer {
+    let life = match take(request, payload, core, limit).await {
+        Ok(life) => life,
+        Err(Refusal { answer, due }) => {
+            let now = match due {
+                Some((clock, due)) => {
+                    clock.sleep_until(due).await;
+                    clock.now()
+                }
+                None => core.now(),
+            };
+            return refuse(core, &answer, now).map_into_right_body();
+        }
+    };
+    let mut life = life;
+    life.live_before_answer().await;
+    let now = life.wait_for_answer().await;
+    accept(life, now).map_into_left_body()
+}
+
+async fn take(
+    request: &HttpRequest,
+    payload: web::Payload,
+    core: &Core,
+    limit: BodyLimit,
+) -> Result<Life, Refusal> {
+    let headers = request.headers();
+    let accept = joined(headers, header::ACCEPT);
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let headers = RequestHeaders {
+        authorization: text("authorization"),
+        accept: accept.as_deref(),
+        content_type: text("content-type"),
+        scenario: text(SCENARIO_HEADER),
+    };
+    let source = request.peer_addr().map(|address| address.ip());
+    let project = core.admit(&headers, source)?;
+    let body = read(payload, limit).await?;
+    core.place(&project, headers.scenario, &callee_path(request), &body)
+}
+
+/// All values of a header that may be given more than once.
+fn joined(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
+    let values: Vec<_> = headers.get_all(name).filter_map(|value| value.to_str().ok()).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// The body, as long as it is within the limit.
+async fn read(mut payload: web::Payload, limit: BodyLimit) -> Result<web::BytesMut, ErrorAnswer> {
+    let mut body = web::BytesMut::new();
+    let mut length = 0_usize;
+    while let Some(chunk) = payload.next().await {
+        let chunk =
+            chunk.map_err(|error| ErrorAnswer::new(400, format!("broken request body: {error}")))?;
+        length += chunk.len();
+        if length <= limit.0 {
+            body.extend_from_slice(&chunk);
+        } else if length > limit.0.saturating_mul(READ_ON) {
+            break;
+        }
+    }
+    if length > limit.0 {
+        let message = format!("the body is larger than {} bytes", limit.0);
+        return Err(ErrorAnswer::new(413, message));
+    }
+    Ok(body)
+}
+
+/// The path parameters, decoded once from what came: the router would keep some escapes.
+fn callee_path(request: &HttpRequest) -> CalleePath {
+    let mut segments = request.uri().path().rsplit('/');
+    let mut segment = || {
+        let segment = segments.next().unwrap_or_default();
+        percent_decode_str(segment).decode_utf8_lossy().into_owned()
+    };
+    let user_id = segment();
+    CalleePath {
+        service_id: segment(),
+        user_id,
+    }
+}

@@ -1,0 +1,214 @@
+//! Keeps secrets out of faults, also out of the lines of the file that are shown with them.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::yaml::{Document, Fault, Source, nearest};
+
+const SECRET_KEY: &str = "api_secret";
+
+/// A misspelt key has a secret for a value all the same.
+fn is_secret(key: &str) -> bool {
+    key.to_lowercase().contains("secret") || nearest(key, [SECRET_KEY]).is_some()
+}
+
+/// Takes secrets out of faults of one text.
+pub(super) fn censor(faults: Vec<Fault>) -> Vec<Fault> {
+    let Some(source) = faults.first().map(|fault| fault.source.clone()) else {
+        return faults;
+    };
+    let secrets = secrets_of(&source);
+    if secrets.is_empty() {
+        return faults;
+    }
+    let source = masked(&source, &secrets);
+    faults
+        .into_iter()
+        .map(|fault| censored(fault, &source, &secrets))
+        .collect()
+}
+
+fn censored(mut fault: Fault, source: &Source, secrets: &[Range<usize>]) -> Fault {
+    fault.source = source.clone();
+    let (start, end) = (fault.span.start, fault.span.end);
+    if secrets.iter().any(|secret| secret.contains(&start)) {
+        // Whether it is a syntax error or the wrong type, the message is likely to quote the value.
+        fault.message = "expected text as the secret".to_owned();
+        fault.hint = Some("put it in quotes".to_owned());
+    } else if secrets
+        .iter()
+        .any(|secret| secret.start < end && start < secret.end)
+    {
+        if let Some(at) = fault.message.find(", found ") {
+            fault.message.truncate(at);
+        }
+        fault.hint = None;
+    }
+    fault
+}
+
+/// Where secrets stand in a text, in bytes.
+fn secrets_of(source: &Source) -> Vec<Range<usize>> {
+    let text = &*source.text;
+    let mut secrets = secrets_in_text(text);
+    for document in Document::salvage(source).documents {
+        let mut pointers = Vec::new();
+        secrets_in_value(&document.value, String::new(), false, &mut pointers);
+        secrets.extend(pointers.iter().filter_map(|pointer| {
+            let written = document.source_text(pointer)?;
+            let start = written.as_ptr() as usize - text.as_ptr() as usize;
+            Some(start..start + written.len())
+        }));
+    }
+    secrets.retain(|secret| !secret.is_empty());
+    secrets
+}
+
+fn secrets_in_value(value: &Value, pointer: String, secret: bool, found: &mut Vec<String>) {
+    match value {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                let name = key.replace('~', "~0").replace('/', "~1");
+                let secret = secret || is_secret(key);
+                secrets_in_value(value, format!("{pointer}/{name}"), secret, found);
+            }
+        }
+        Value::Array(entries) => {
+            for (at, value) in entries.iter().enumerate() {
+                secrets_in_value(value, format!("{pointer}/{at}"), secret, found);
+            }
+        }
+        _ if secret => found.push(pointer),
+        _ => {}
+    }
+}
+
+/// Finds secrets by the look of their keys: what is broken or given twice is in no document.
+fn secrets_in_text(text: &str) -> Vec<Range<usize>> {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let mut secrets = Vec::new();
+    for (colon, _) in text.match_indices(':') {
+        let before = text[..colon].trim_end_matches([' ', '\t', '"', '\'']);
+        let key = before
+            .char_indices()
+            .rev()
+            .take_while(|(_, c)| is_name(*c))
+            .last()
+            .map_or("", |(at, _)| &before[at..]);
+        if is_secret(key) {
+            let line = before.rfind('\n').map_or(0, |at| at + 1);
+            let column = before.len() - key.len() - line;
+            secrets.push(value_after(
+                text,
+                colon + 1,
+                column,
+                before[line..].contains('{'),
+            ));
+        }
+    }
+    secrets
+}
+
+/// The value that begins after a key's colon, as far as it can be told without understanding the text.
+fn value_after(text: &str, colon: usize, column: usize, in_braces: bool) -> Range<usize> {
+    let start = colon + (text[colon..].len() - text[colon..].trim_start_matches([' ', '\t']).len());
+    let rest = &text[start..];
+    let line_end = rest.find('\n').unwrap_or(rest.len());
+    let length = match rest.chars().next() {
+        Some(quote @ ('"' | '\'')) => rest[1..].find(quote).map_or(rest.len(), |at| at + 2),
+        Some('|' | '>' | '\n' | '\r' | '#') | None => {
+            let below = rest.get(line_end + 1..).unwrap_or_default();
+            let is_deeper = |line: &&str| {
+                let indent = line.len() - line.trim_start().len();
+                line.trim().is_empty() || indent > column
+            };
+            let block = below.split_inclusive('\n').take_while(is_deeper);
+            let length: usize = block.map(str::len).sum();
+            (line_end + 1 + length).min(rest.len())
+        }
+        Some(_) if in_braces => rest.find([',', '}', '\n']).unwrap_or(rest.len()),
+        Some(_) => line_end,
+    };
+    start..start + length
+}
+
+/// The text with stars instead of secrets; every other character stays where it is.
+fn masked(source: &Source, secrets: &[Range<usize>]) -> Source {
+    let mut text = String::with_capacity(source.text.len());
+    for (at, c) in source.text.char_indices() {
+        let is_hidden = !c.is_whitespace() && secrets.iter().any(|secret| secret.contains(&at));
+        if is_hidden {
+            text.extend(std::iter::repeat_n('*', c.len_utf8()));
+        } else {
+            text.push(c);
+        }
+    }
+    Source::new(source.name.clone(), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::check_config;
+    use crate::yaml::{Style, render};
+
+    #[test]
+    fn no_fault_shows_a_secret() {
+        for (title, text) in [
+            ("a number", "projects:\n  - api_secret: 7734\n"),
+            (
+                "a number in braces",
+                "projects: [{ api_secret: 7734, nam: x }]",
+            ),
+            ("a broken quote", "projects:\n  - api_secret: \"7734\n"),
+            ("a bad escape", "projects:\n  - api_secret: \"\\q7734\"\n"),
+            ("a bad start", "projects:\n  - api_secret: @7734\n"),
+            ("a colon", "projects:\n  - api_secret: a: 7734\n"),
+            (
+                "given twice",
+                "projects:\n  - api_secret: a\n    api_secret: 7734\n",
+            ),
+            ("a misspelt key", "projects:\n  - api_secrt: 7734\n"),
+            ("a misplaced key", "api_secret: 7734\n"),
+            ("a mapping", "projects:\n  - api_secret: { x: 7734 }\n"),
+            ("a list", "projects:\n  - api_secret: [7734]\n"),
+            ("a mapping of projects", "projects: { api_secret: 7734 }"),
+            ("text for a list", "projects: 'api_secret: 7734'"),
+            (
+                "json",
+                r#"{"projects": [{"api_secret": 7734}, {"api_secret":"7734",}], "x": "#,
+            ),
+            (
+                "a block",
+                "projects:\n  - api_secret: |\n      7734\n    nam: x\n  - : }\n",
+            ),
+            (
+                "below the key",
+                "projects:\n  - api_secret:\n      7734\n  - : }\n",
+            ),
+            ("a tag", "projects:\n  - api_secret: !x 7734\n"),
+            ("too long a number", "projects:\n  - api_secret: 7734e999\n"),
+            (
+                "an alias",
+                "projects:\n  - api_secret: &a 7734\n  - api_secret: *a\n",
+            ),
+        ] {
+            let faults = check_config(&Source::new("x.yaml", text));
+            assert!(!faults.is_empty(), "{title}");
+            for fault in &faults {
+                let shown = format!("{fault} {}", serde_json::to_string(fault).unwrap());
+                assert!(!shown.contains("7734"), "{title}: {shown}");
+            }
+            let shown = render(&faults, Style::Plain);
+            assert!(!shown.contains("7734"), "{title}: {shown}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_line_is_still_shown() {
+        let text = "projects: [{ api_secret: 'hünter, 2', nam: x }]";
+        let fault = check_config(&Source::new("x.yaml", text)).remove(1);
+        assert_eq!(&fault.source.text[fault.span], "nam");
+    }
+}
