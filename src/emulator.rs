@@ -122,7 +122,10 @@ impl Core {
         if violations.is_empty() {
             return Ok(project);
         }
-        Err(ErrorAnswer::violations("missing or invalid header", violations))
+        Err(ErrorAnswer::violations(
+            "missing or invalid header",
+            violations,
+        ))
     }
 
     fn authenticate(&self, authorization: Option<&str>) -> Result<Arc<Project>, ErrorAnswer> {
@@ -141,7 +144,9 @@ impl Core {
         let mut found = None;
         // Every key is compared, so that the time taken does not depend on which one it is.
         for (credentials, project) in &self.projects {
-            let Some(credentials) = credentials else { continue };
+            let Some(credentials) = credentials else {
+                continue;
+            };
             if bool::from(credentials.api_key.as_bytes().ct_eq(key.as_bytes())) {
                 found = Some((credentials, project));
             }
@@ -239,11 +244,17 @@ impl Core {
         let caller_is_own = caller.as_deref().is_none_or(|caller| caller == own);
         let callee_is_own = path.service_id == own;
         let callee_is_known = || {
-            let mut ids = self.projects.iter().filter_map(|(_, p)| p.service_id.as_ref());
+            let mut ids = self
+                .projects
+                .iter()
+                .filter_map(|(_, p)| p.service_id.as_ref());
             ids.any(|id| id.as_str() == path.service_id)
         };
         let forbidden = |what: &str, id: &str| {
-            Err(ErrorAnswer::new(403, format!("no permission for {what} service ID `{id}`")))
+            Err(ErrorAnswer::new(
+                403,
+                format!("no permission for {what} service ID `{id}`"),
+            ))
         };
         match self.fidelity.service_id_check {
             ServiceIdCheck::None => Ok(()),

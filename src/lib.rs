@@ -2,6 +2,7 @@
 
 mod api;
 mod call;
+pub mod cli;
 mod clock;
 mod control;
 mod delivery;

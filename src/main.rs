@@ -1,3 +1,7 @@
 //! The `planet-emulator` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    planet_emulator::cli::run()
+}

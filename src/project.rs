@@ -49,11 +49,7 @@ pub(crate) enum Placement {
 }
 
 impl Project {
-    pub(crate) fn new(
-        settings: &ProjectSettings,
-        line: Line,
-        default_length: Duration,
-    ) -> Self {
+    pub(crate) fn new(settings: &ProjectSettings, line: Line, default_length: Duration) -> Self {
         Self {
             name: settings.name.as_str().into(),
             service_id: settings.service_id.clone(),
@@ -62,7 +58,9 @@ impl Project {
                 listed: settings.audio_sources.clone(),
                 default_length,
             },
-            rate_limit: settings.rate_limit.map(|limit| Mutex::new(RateLimit::new(limit))),
+            rate_limit: settings
+                .rate_limit
+                .map(|limit| Mutex::new(RateLimit::new(limit))),
             seed: settings.seed,
             counts: Mutex::default(),
         }

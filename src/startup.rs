@@ -89,7 +89,11 @@ fn bind(listen: &str) -> Result<TcpListener, StartError> {
             _ => "",
         };
         let listen = listen.to_owned();
-        StartError::Listen { listen, source, hint }
+        StartError::Listen {
+            listen,
+            source,
+            hint,
+        }
     };
     let addresses: Vec<_> = listen.to_socket_addrs().map_err(failed)?.collect();
     TcpListener::bind(&*addresses).map_err(failed)
@@ -110,7 +114,10 @@ fn base_url(address: SocketAddr) -> Url {
 impl Running {
     /// The base URL for app servers and for the control API, without a slash at the end.
     pub(crate) fn url(&self) -> String {
-        base_url(self.address).as_str().trim_end_matches('/').to_owned()
+        base_url(self.address)
+            .as_str()
+            .trim_end_matches('/')
+            .to_owned()
     }
 
     /// Stops: accepts no more calls, gives callbacks in flight their grace, journals the rest as

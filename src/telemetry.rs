@@ -27,10 +27,15 @@ pub(crate) fn log_to_stderr(format: LogFormat) {
     let usual = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target("planet_emulator", LevelFilter::INFO);
-    let filter = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
+    let filter = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|text| text.parse().ok());
     let filter: Targets = filter.unwrap_or(usual);
     let time = MachineTime(Clock::new(ClockMode::Real));
-    let lines = layer().with_writer(io::stderr).with_timer(time).with_target(false);
+    let lines = layer()
+        .with_writer(io::stderr)
+        .with_timer(time)
+        .with_target(false);
     let lines = match format {
         LogFormat::Text => lines
             .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
@@ -38,5 +43,7 @@ pub(crate) fn log_to_stderr(format: LogFormat) {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     // Fails only if a subscriber is set already, as by an embedding program: that one stays.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .try_init();
 }

@@ -2,10 +2,10 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::{StatusCode, header::ContentType};
 use actix_web::web::Bytes;
-use actix_web::HttpResponse;
 
 use crate::call::Life;
 use crate::domain::{ErrorBody, Moment};

@@ -1,6 +1,6 @@
 use std::panic::AssertUnwindSafe;
 
-use actix_web::body::{EitherBody, BoxBody};
+use actix_web::body::{BoxBody, EitherBody};
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -84,7 +84,10 @@ async fn take(
 
 /// All values of a header that may be given more than once.
 fn joined(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
-    let values: Vec<_> = headers.get_all(name).filter_map(|value| value.to_str().ok()).collect();
+    let values: Vec<_> = headers
+        .get_all(name)
+        .filter_map(|value| value.to_str().ok())
+        .collect();
     (!values.is_empty()).then(|| values.join(", "))
 }
 
@@ -93,8 +96,8 @@ async fn read(mut payload: web::Payload, limit: BodyLimit) -> Result<web::BytesM
     let mut body = web::BytesMut::new();
     let mut length = 0_usize;
     while let Some(chunk) = payload.next().await {
-        let chunk =
-            chunk.map_err(|error| ErrorAnswer::new(400, format!("broken request body: {error}")))?;
+        let chunk = chunk
+            .map_err(|error| ErrorAnswer::new(400, format!("broken request body: {error}")))?;
         length += chunk.len();
         if length <= limit.0 {
             body.extend_from_slice(&chunk);

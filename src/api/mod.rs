@@ -29,6 +29,8 @@ async fn method_not_allowed(request: HttpRequest, core: web::Data<Core>) -> Http
     let message = format!("method {} is not allowed here: use POST", request.method());
     let mut response = refuse(&core, &ErrorAnswer::new(405, message), core.now());
     let allow = actix_web::http::header::HeaderValue::from_static("POST");
-    response.headers_mut().insert(actix_web::http::header::ALLOW, allow);
+    response
+        .headers_mut()
+        .insert(actix_web::http::header::ALLOW, allow);
     response
 }

@@ -68,7 +68,10 @@ fn talk(plan: &Plan, fidelity: &Fidelity, setup: Moment, answered: Moment) -> Co
         };
     }
     let talking = answered + plan.callee.prepares_for;
-    let states = [(CallState::Preparing, answered), (CallState::Talking, talking)];
+    let states = [
+        (CallState::Preparing, answered),
+        (CallState::Talking, talking),
+    ];
     let skipped = usize::from(talking == answered);
     let entered = states.into_iter().skip(skipped);
     Course {

@@ -1,9 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::domain::{
-    CalleeInCall, CallerInCall, DisconnectReason, Fidelity, MakeCall, PeerKey,
-};
+use crate::domain::{CalleeInCall, CallerInCall, DisconnectReason, Fidelity, MakeCall, PeerKey};
 
 /// Who is in a call now, within one project (contract 10-33, 10-34).
 #[derive(Debug, Default)]

@@ -205,26 +205,37 @@ impl Life {
         };
         NotInitiated {
             fail_reason: fail_reason.into(),
-            end: Some(unconnected(reason, &self.line.fidelity, self.accepted_at, at)),
+            end: Some(unconnected(
+                reason,
+                &self.line.fidelity,
+                self.accepted_at,
+                at,
+            )),
             at,
         }
     }
 
     /// Sends Notify and judges the answer. Gives back when it was answered.
     async fn notify(&mut self, answered: Moment) -> Result<Moment, NotInitiated> {
-        let reaches_nobody = self.call.initiation_failure.is_some()
-            || self.plan.callee.action == CalleeAction::Busy;
+        let reaches_nobody =
+            self.call.initiation_failure.is_some() || self.plan.callee.action == CalleeAction::Busy;
         if reaches_nobody {
             self.drop_delivery(Callback::Notify);
             return Ok(answered);
         }
         let due = answered + self.plan.notify.after;
         self.line.clock.sleep_until(due).await;
-        match self.line.engagements.engage(&self.call, &self.line.fidelity) {
+        match self
+            .line
+            .engagements
+            .engage(&self.call, &self.line.fidelity)
+        {
             Ok(engagement) => self.engagement = Some(engagement),
             Err(reason) => {
                 self.drop_delivery(Callback::Notify);
-                self.remark(format!("notify was not sent: a party is in another call ({reason})"));
+                self.remark(format!(
+                    "notify was not sent: a party is in another call ({reason})"
+                ));
                 return Err(self.refuse(reason, due));
             }
         }
@@ -258,7 +269,9 @@ impl Life {
         }
         let parameters = agent_call_status_parameters(self.sid, result, &self.line.fidelity);
         let plan = self.plan.agent_call_status.clone();
-        let sent = self.send(Callback::AgentCallStatus, &plan, due, parameters).await;
+        let sent = self
+            .send(Callback::AgentCallStatus, &plan, due, parameters)
+            .await;
         !matches!(sent, Sent::Unreachable | Sent::Refused)
     }
 
@@ -287,7 +300,10 @@ impl Life {
         let plan = self.plan.call_event.clone();
         self.send(Callback::CallEvent, &plan, due, parameters).await;
         if !self.status_sent {
-            let result = match self.entry.read(|record| record.has_been(CallState::Ringing)) {
+            let result = match self
+                .entry
+                .read(|record| record.has_been(CallState::Ringing))
+            {
                 true => AgentCallResult::Success,
                 false => match &self.plan.result {
                     AgentCallResult::Success => AgentCallResult::Fail("PUSH_ERROR".into()),
@@ -306,7 +322,8 @@ impl Life {
     }
 
     fn enter(&self, state: CallState, at: Moment) {
-        self.entry.change(|record| record.states.push(StateRecord { state, at }));
+        self.entry
+            .change(|record| record.states.push(StateRecord { state, at }));
         tracing::info!(sid = %self.sid, state = state.name(), "call {state}");
     }
 
@@ -327,5 +344,7 @@ const PUSH_ERROR: u16 = 205;
 
 /// Whether a Call Event follows.
 fn ends(verdict: &Result<Moment, NotInitiated>) -> bool {
-    verdict.as_ref().map_or_else(|failure| failure.end.is_some(), |_| true)
+    verdict
+        .as_ref()
+        .map_or_else(|failure| failure.end.is_some(), |_| true)
 }

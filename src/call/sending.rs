@@ -6,9 +6,7 @@ use url::Url;
 use super::{Life, Line};
 use crate::clock::Clock;
 use crate::delivery::{Attempt, shown, with_query};
-use crate::domain::{
-    Callback, Moment, NotifySuccess, PlannedDelivery, Redirects, SendWhen, Sid,
-};
+use crate::domain::{Callback, Moment, NotifySuccess, PlannedDelivery, Redirects, SendWhen, Sid};
 use crate::journal::{AttemptRecord, CallEntry, DeliveryRecord, Outcome};
 use crate::wire::Parameters;
 
@@ -72,7 +70,9 @@ impl Life {
         }
         let Some(target) = self.line.targets.of(callback) else {
             self.drop_delivery(callback);
-            self.remark(format!("{callback} was not sent: no URL is registered for it"));
+            self.remark(format!(
+                "{callback} was not sent: no URL is registered for it"
+            ));
             return Sent::NoUrl;
         };
         let parameters = self.wire_order(callback, parameters.edited(&planned.edits));
@@ -176,7 +176,11 @@ impl Sending {
             NotifySuccess::Any2xx => (200..300).contains(&answer.status),
             NotifySuccess::Only200 => answer.status == 200,
         };
-        if success { Sent::Accepted } else { Sent::Refused }
+        if success {
+            Sent::Accepted
+        } else {
+            Sent::Refused
+        }
     }
 
     fn remark_on(&self, attempt: &Attempt) -> Option<String> {

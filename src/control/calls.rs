@@ -62,10 +62,18 @@ pub(super) async fn wait_for_call(
 }
 
 fn find(core: &Core, sid: &str) -> Result<Arc<CallEntry>, ControlError> {
-    let found = sid.parse::<Sid>().ok().and_then(|sid| core.journal.find(sid));
+    let found = sid
+        .parse::<Sid>()
+        .ok()
+        .and_then(|sid| core.journal.find(sid));
     found.ok_or_else(|| {
-        ControlError::not_found("unknown_call", format!("no call has the session ID `{sid}`"))
-            .with_hint("the journal holds live calls and the latest `limits.journal_calls` settled ones")
+        ControlError::not_found(
+            "unknown_call",
+            format!("no call has the session ID `{sid}`"),
+        )
+        .with_hint(
+            "the journal holds live calls and the latest `limits.journal_calls` settled ones",
+        )
     })
 }
 
@@ -85,7 +93,9 @@ impl std::str::FromStr for Event {
     type Err = ControlError;
 
     fn from_str(name: &str) -> Result<Self, ControlError> {
-        let state = CallState::ALL.into_iter().find(|state| state.name() == name);
+        let state = CallState::ALL
+            .into_iter()
+            .find(|state| state.name() == name);
         if let Some(state) = state {
             return Ok(Self::State(state));
         }
@@ -97,7 +107,11 @@ impl std::str::FromStr for Event {
         }
         let states = CallState::ALL.map(CallState::name);
         let callbacks = Callback::ALL.map(Callback::name);
-        let known: Vec<_> = states.into_iter().chain(callbacks).chain(["settled"]).collect();
+        let known: Vec<_> = states
+            .into_iter()
+            .chain(callbacks)
+            .chain(["settled"])
+            .collect();
         let hint = match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("one of {}", known.join(", ")),

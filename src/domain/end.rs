@@ -151,10 +151,26 @@ mod tests {
     fn duration_is_the_difference_of_the_times_sent() {
         for (what, times, expected) in [
             ("never connected", times(None, 1_060_900), (0, 1_060, 0, 0)),
-            ("whole seconds", times(Some(1_002_000), 1_009_000), (1_002, 1_009, 7, 7)),
-            ("billing is rounded up", times(Some(1_002_000), 1_009_001), (1_002, 1_009, 7, 8)),
-            ("over a second's edge", times(Some(1_002_900), 1_004_100), (1_002, 1_004, 2, 2)),
-            ("connected for an instant", times(Some(1_002_100), 1_002_200), (1_002, 1_003, 1, 1)),
+            (
+                "whole seconds",
+                times(Some(1_002_000), 1_009_000),
+                (1_002, 1_009, 7, 7),
+            ),
+            (
+                "billing is rounded up",
+                times(Some(1_002_000), 1_009_001),
+                (1_002, 1_009, 7, 8),
+            ),
+            (
+                "over a second's edge",
+                times(Some(1_002_900), 1_004_100),
+                (1_002, 1_004, 2, 2),
+            ),
+            (
+                "connected for an instant",
+                times(Some(1_002_100), 1_002_200),
+                (1_002, 1_003, 1, 1),
+            ),
         ] {
             let found = (
                 times.start_time(),

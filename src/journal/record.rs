@@ -96,7 +96,9 @@ impl CallRecord {
 
     /// The state of now.
     pub(crate) fn state(&self) -> CallState {
-        self.states.last().map_or(CallState::Accepted, |last| last.state)
+        self.states
+            .last()
+            .map_or(CallState::Accepted, |last| last.state)
     }
 
     /// Whether the call has ever been in `state`.

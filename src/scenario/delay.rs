@@ -157,7 +157,10 @@ mod tests {
             json!(3),
             json!("soon"),
         ] {
-            assert!(serde_json::from_value::<Delay>(text.clone()).is_err(), "{text}");
+            assert!(
+                serde_json::from_value::<Delay>(text.clone()).is_err(),
+                "{text}"
+            );
         }
     }
 

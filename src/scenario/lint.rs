@@ -25,7 +25,9 @@ pub(super) fn errors(document: &Document) -> Vec<Fault> {
         }
     }
     if let Some(choices) = document.value.get("one_of").and_then(Value::as_array)
-        && choices.iter().all(|c| c.get("weight").and_then(Value::as_u64) == Some(0))
+        && choices
+            .iter()
+            .all(|c| c.get("weight").and_then(Value::as_u64) == Some(0))
     {
         faults.push(document.fault_at_key("/one_of", "expected a weight above 0, found none"));
     }
@@ -124,18 +126,31 @@ impl Variant<'_> {
         }
         let action = self.text("/callee/action").unwrap_or("answer");
         if action != "answer" {
-            let message = format!("`prepares_for` has no effect: the callee's action is `{action}`");
+            let message =
+                format!("`prepares_for` has no effect: the callee's action is `{action}`");
             warn("/callee/prepares_for", message);
         }
         if action == "busy" {
-            warn("/callee/after", "`after` has no effect: a busy callee never rings".to_owned());
-            warn("/notify", "`notify` has no effect: a busy callee is not notified of".to_owned());
+            warn(
+                "/callee/after",
+                "`after` has no effect: a busy callee never rings".to_owned(),
+            );
+            warn(
+                "/notify",
+                "`notify` has no effect: a busy callee is not notified of".to_owned(),
+            );
         }
         if action == "ignore" {
-            warn("/callee/after", "`after` has no effect: the callee does nothing".to_owned());
+            warn(
+                "/callee/after",
+                "`after` has no effect: the callee does nothing".to_owned(),
+            );
         }
         if self.text("/agent_call_status/result") == Some("fail") {
-            warn("/callee", "`callee` has no effect: the call fails before it rings".to_owned());
+            warn(
+                "/callee",
+                "`callee` has no effect: the call fails before it rings".to_owned(),
+            );
             if self.value.get("end").is_none() {
                 let message = "`call_event` has no effect: a failed call has none without `end`";
                 warn("/call_event", message.to_owned());

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -80,8 +79,15 @@ fn repeated_name(
 ) -> Option<Fault> {
     let place = (document.source.clone(), document.line());
     let (source, line) = names.insert(name.to_owned(), place)?;
-    let message = format!("the name `{name}` is already taken at {}:{line}", source.name);
-    Some(document.fault_at("/name", message).with_hint("give each scenario a name of its own"))
+    let message = format!(
+        "the name `{name}` is already taken at {}:{line}",
+        source.name
+    );
+    Some(
+        document
+            .fault_at("/name", message)
+            .with_hint("give each scenario a name of its own"),
+    )
 }
 
 fn scenario_of(
@@ -105,10 +111,14 @@ fn turns_of(document: &Document, file: &ScenarioFile) -> Result<Turns, Vec<Fault
     let base = only_phases(&document.value);
     let variants = |key: &str| -> Vec<Value> {
         let list = document.value.get(key).and_then(Value::as_array);
-        list.cloned().unwrap_or_else(|| vec![Value::Object(serde_json::Map::new())])
+        list.cloned()
+            .unwrap_or_else(|| vec![Value::Object(serde_json::Map::new())])
     };
     let weights: Vec<u32> = match &file.one_of {
-        Some(choices) => choices.iter().map(|choice| choice.weight.unwrap_or(1)).collect(),
+        Some(choices) => choices
+            .iter()
+            .map(|choice| choice.weight.unwrap_or(1))
+            .collect(),
         None => vec![1],
     };
     let mut turns = Vec::new();
@@ -149,7 +159,11 @@ fn only_phases(value: &Value) -> Value {
     ];
     let fields = value.as_object().into_iter().flatten();
     let phases = fields.filter(|(key, _)| PHASES.contains(&key.as_str()));
-    Value::Object(phases.map(|(key, value)| (key.clone(), value.clone())).collect())
+    Value::Object(
+        phases
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    )
 }
 
 /// Lays `over` upon `value`: mappings are merged key by key, anything else is replaced.
@@ -163,4 +177,3 @@ fn merge(value: &mut Value, over: &Value) {
         (value, over) => value.clone_from(over),
     }
 }
-

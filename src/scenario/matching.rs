@@ -42,7 +42,10 @@ impl Field {
                 ids.map(|id| Cow::Owned(id.to_string())).collect()
             }
             Self::AppSvrData => call.app_svr_data.as_deref().map_or_else(Vec::new, one),
-            Self::CallStartMessage => call.call_start_message.as_deref().map_or_else(Vec::new, one),
+            Self::CallStartMessage => call
+                .call_start_message
+                .as_deref()
+                .map_or_else(Vec::new, one),
         }
     }
 }
@@ -56,7 +59,9 @@ impl Conditions {
     pub(crate) fn hold_for(&self, call: &MakeCall) -> bool {
         self.0.iter().all(|(field, patterns)| {
             let values = field.values(call);
-            values.iter().any(|value| patterns.iter().any(|pattern| matches(pattern, value)))
+            values
+                .iter()
+                .any(|value| patterns.iter().any(|pattern| matches(pattern, value)))
         })
     }
 
@@ -69,16 +74,16 @@ impl Conditions {
     pub(super) fn cover(&self, other: &Self) -> bool {
         self.0.iter().all(|(field, wide)| {
             let narrow = other.0.iter().find(|(known, _)| known == field);
-            narrow.is_some_and(|(_, narrow)| {
-                narrow.iter().all(|n| wide.iter().any(|w| covers(w, n)))
-            })
+            narrow
+                .is_some_and(|(_, narrow)| narrow.iter().all(|n| wide.iter().any(|w| covers(w, n))))
         })
     }
 
     /// The conditions as a person writes them.
     pub(crate) fn describe(&self) -> String {
         let each = self.0.iter();
-        let each = each.map(|(field, patterns)| format!("{}: {}", field.name(), patterns.join(" or ")));
+        let each =
+            each.map(|(field, patterns)| format!("{}: {}", field.name(), patterns.join(" or ")));
         each.collect::<Vec<_>>().join(", ")
     }
 }
@@ -99,7 +104,11 @@ impl From<MatchFile> for Conditions {
             (Field::CallStartMessage, file.call_start_message),
         ];
         let given = fields.into_iter();
-        Self(given.filter_map(|(field, any)| Some((field, any?.0))).collect())
+        Self(
+            given
+                .filter_map(|(field, any)| Some((field, any?.0)))
+                .collect(),
+        )
     }
 }
 

@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::phases::{DeliveryPhase, Phases};
 use super::seed::CallRandom;
 use crate::domain::{
-    AgentCallResult, CalleeAction, ContentId, Fidelity, MakeCall, Plan, PlayWaitFrom, PlannedCallee,
-    PlannedDelivery, PlannedEnd, SendWhen,
+    AgentCallResult, CalleeAction, ContentId, Fidelity, MakeCall, Plan, PlannedCallee,
+    PlannedDelivery, PlannedEnd, PlayWaitFrom, SendWhen,
 };
 
 /// What a plan depends on beside the call and the scenario.

@@ -52,7 +52,10 @@ mod tests {
     #[test]
     fn a_seed_fixes_the_sid_of_each_call_of_each_callee() {
         // Written out, since users may have written it out too: it must survive upgrades.
-        assert_eq!(sid(42, "default", "alice", 0), sid(42, "default", "alice", 0));
+        assert_eq!(
+            sid(42, "default", "alice", 0),
+            sid(42, "default", "alice", 0)
+        );
         insta::assert_snapshot!(sid(42, "default", "alice", 0), @"");
         let others = [
             sid(43, "default", "alice", 0),

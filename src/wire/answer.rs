@@ -144,8 +144,7 @@ mod tests {
 
     #[test]
     fn success_is_written_as_in_the_documented_example() {
-        let answer =
-            SuccessAnswer::new(Sid::from_random_bytes([7; 16]), Moment::from_epoch(NOW));
+        let answer = SuccessAnswer::new(Sid::from_random_bytes([7; 16]), Moment::from_epoch(NOW));
         assert_eq!(
             serde_json::to_string(&answer).unwrap(),
             r#"{"status":"success","data":{"sid":"07070707-0707-4707-8707-070707070707"},"timestamp":1760000000123}"#
@@ -169,7 +168,8 @@ mod tests {
             ..ErrorAnswer::new(200, "invalid ID")
         };
         assert_eq!(
-            own.with_data(json!({"a": 1})).body(ErrorCodeType::String, now),
+            own.with_data(json!({"a": 1}))
+                .body(ErrorCodeType::String, now),
             r#"{"status":"error","code":"461","message":"invalid ID","data":{"a":1},"timestamp":1760000000123}"#
         );
     }

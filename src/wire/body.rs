@@ -214,8 +214,16 @@ mod tests {
                 deep.as_bytes(),
                 "malformed JSON: nested deeper than 128 levels",
             ),
-            ("an array", b"[]", "the body must be a JSON object, found an array"),
-            ("null", b"null", "the body must be a JSON object, found null"),
+            (
+                "an array",
+                b"[]",
+                "the body must be a JSON object, found an array",
+            ),
+            (
+                "null",
+                b"null",
+                "the body must be a JSON object, found null",
+            ),
         ] {
             let fault = MakeCallBody::parse(body).expect_err(what);
             assert_eq!(fault.to_string(), message, "{what}");
