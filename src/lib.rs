@@ -7,6 +7,7 @@ mod clock;
 mod control;
 mod delivery;
 mod domain;
+mod embed;
 mod emulator;
 mod journal;
 mod project;
@@ -18,3 +19,5 @@ mod telemetry;
 mod validate;
 mod wire;
 mod yaml;
+
+pub use embed::{Emulator, EmulatorBuilder};

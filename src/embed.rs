@@ -1,0 +1,188 @@
+//! The embeddable face: an emulator inside a Rust test.
+
+use crate::clock::ClockMode;
+use crate::scenario::{LoadError, catalog_of};
+use crate::settings::{self, Layers, Settings, SettingsOverrides};
+use crate::startup::{self, Running};
+use crate::yaml::{Source, Style, render};
+
+/// A running emulator on a port of its own; it stops when dropped.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// use planet_emulator::Emulator;
+///
+/// let emulator = Emulator::builder()
+///     .scenario("name: declines\nmatch: { to_user_id: alice }\ncallee: { action: decline, after: 1s }")
+///     .clock("1000x")
+///     .start()
+///     .await?;
+///
+/// // Point your app server's Planet base URL here:
+/// assert!(emulator.url().starts_with("http://127.0.0.1:"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Emulator(Running);
+
+impl Emulator {
+    /// An emulator in open mode, with nothing but the built-in scenarios, not started yet.
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::default()
+    }
+
+    /// The base URL, without a slash at the end.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let emulator = planet_emulator::Emulator::builder().start().await?;
+    /// let health = format!("{}/_emulator/health", emulator.url());
+    /// # assert!(health.ends_with("/_emulator/health"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn url(&self) -> String {
+        self.0.url()
+    }
+
+    /// Stops and waits until that is done: callbacks in flight are given the `shutdown_grace`. Gives
+    /// back how many callbacks were abandoned.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let emulator = planet_emulator::Emulator::builder().start().await?;
+    /// assert_eq!(emulator.stop().await, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn stop(self) -> usize {
+        self.0.stop().await
+    }
+}
+
+/// What an [`Emulator`] shall be like. Listens on a free port of 127.0.0.1 unless told otherwise.
+#[derive(Debug, Clone, Default)]
+#[must_use = "nothing runs before `start`"]
+pub struct EmulatorBuilder {
+    config: String,
+    environment: Vec<(String, String)>,
+    scenarios: Vec<String>,
+    clock: Option<String>,
+    seed: Option<u64>,
+    listen: Option<String>,
+}
+
+impl EmulatorBuilder {
+    /// Settings as the YAML of a config file.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// # use planet_emulator::Emulator;
+    /// let emulator = Emulator::builder().config("fidelity: { result_spelling: example }").start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn config(mut self, yaml: impl Into<String>) -> Self {
+        self.config = yaml.into();
+        self
+    }
+
+    /// Where Notify goes in open mode.
+    pub fn notify_url(self, url: impl Into<String>) -> Self {
+        self.variable("PLANET_EMULATOR_CALLBACKS__NOTIFY", url)
+    }
+
+    /// Where Agent Call Status goes in open mode.
+    pub fn agent_call_status_url(self, url: impl Into<String>) -> Self {
+        self.variable("PLANET_EMULATOR_CALLBACKS__AGENT_CALL_STATUS", url)
+    }
+
+    /// Where 1-to-1 Call Event goes in open mode.
+    pub fn call_event_url(self, url: impl Into<String>) -> Self {
+        self.variable("PLANET_EMULATOR_CALLBACKS__CALL_EVENT", url)
+    }
+
+    /// All three callbacks at `base` + `/notify`, `/agent_call_status` and `/call_event`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// # use planet_emulator::Emulator;
+    /// let emulator = Emulator::builder().callbacks("http://127.0.0.1:3000/planet").start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn callbacks(self, base: impl AsRef<str>) -> Self {
+        let base = base.as_ref().trim_end_matches('/');
+        self.notify_url(format!("{base}/notify"))
+            .agent_call_status_url(format!("{base}/agent_call_status"))
+            .call_event_url(format!("{base}/call_event"))
+    }
+
+    /// Adds scenarios as YAML text; may be called again.
+    pub fn scenario(mut self, yaml: impl Into<String>) -> Self {
+        self.scenarios.push(yaml.into());
+        self
+    }
+
+    /// How time passes: `real` or a speed such as `20x`.
+    pub fn clock(mut self, mode: impl Into<String>) -> Self {
+        self.clock = Some(mode.into());
+        self
+    }
+
+    /// Fixes session IDs, drawn delays and choices.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Where to listen, if not on a free port of 127.0.0.1.
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.listen = Some(address.into());
+        self
+    }
+
+    /// Starts the emulator; it is ready when this returns.
+    ///
+    /// # Errors
+    /// When the config or a scenario is faulty, each fault with its place, or the port is taken.
+    pub async fn start(self) -> anyhow::Result<Emulator> {
+        let (settings, sources) = self.settings()?;
+        let loaded = catalog_of(&sources, &settings.default_scenario).map_err(|error| match error {
+            LoadError::Faults(faults) => anyhow::anyhow!("{}", render(&faults, Style::Plain)),
+            LoadError::Default(reason) => anyhow::anyhow!(reason),
+        })?;
+        Ok(Emulator(startup::start(&settings, loaded.catalog)?))
+    }
+
+    fn settings(self) -> anyhow::Result<(Settings, Vec<Source>)> {
+        let clock = self.clock.map(|mode| mode.parse::<ClockMode>());
+        let layers = Layers {
+            config_file: Some(Source::new("<config>", self.config)),
+            environment: self.environment,
+            overrides: SettingsOverrides {
+                listen: Some(self.listen.unwrap_or_else(|| "127.0.0.1:0".to_owned())),
+                scenarios: Vec::new(),
+                seed: self.seed,
+                clock: clock.transpose().map_err(anyhow::Error::msg)?,
+                log: None,
+            },
+        };
+        let sources = self.scenarios.into_iter().enumerate();
+        let sources = sources
+            .map(|(index, text)| Source::new(format!("<scenario {}>", index + 1), text))
+            .collect();
+        Ok((settings::load(layers)?, sources))
+    }
+
+    fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+}
