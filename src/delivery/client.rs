@@ -126,7 +126,7 @@ fn redirect_policy(redirects: Redirects, allowed: &Arc<AllowedHosts>) -> Policy 
 }
 
 /// Trusts the system's roots, thus also a company's own, and well-known ones for where there are none.
-fn tls() -> anyhow::Result<ClientConfig> {
+pub(crate) fn tls() -> anyhow::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -23,6 +23,7 @@ use self::limits::Limits;
 use crate::clock::Stopwatch;
 use crate::domain::Redirects;
 
+pub(crate) use self::client::tls;
 pub(crate) use self::error::{DeliveryError, FailureKind};
 pub(crate) use self::url::{shown, with_query};
 
