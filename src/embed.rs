@@ -154,10 +154,11 @@ impl EmulatorBuilder {
     /// When the config or a scenario is faulty, each fault with its place, or the port is taken.
     pub async fn start(self) -> anyhow::Result<Emulator> {
         let (settings, sources) = self.settings()?;
-        let loaded = catalog_of(&sources, &settings.default_scenario).map_err(|error| match error {
-            LoadError::Faults(faults) => anyhow::anyhow!("{}", render(&faults, Style::Plain)),
-            LoadError::Default(reason) => anyhow::anyhow!(reason),
-        })?;
+        let loaded =
+            catalog_of(&sources, &settings.default_scenario).map_err(|error| match error {
+                LoadError::Faults(faults) => anyhow::anyhow!("{}", render(&faults, Style::Plain)),
+                LoadError::Default(reason) => anyhow::anyhow!(reason),
+            })?;
         Ok(Emulator(startup::start(&settings, loaded.catalog)?))
     }
 

@@ -1,0 +1,24 @@
+//! The main job: a call is answered, and its three callbacks arrive in order.
+
+use crate::helpers::TestBed;
+
+#[tokio::test]
+async fn an_answered_call_sends_its_three_callbacks_in_order() {
+    let mut bed = TestBed::start(|builder| builder.clock("100x")).await;
+
+    let sid = bed.accepted("alice").await;
+
+    let mut arrived = Vec::new();
+    for _ in 0..3 {
+        let received = bed.receiver.next().await;
+        assert_eq!(received.parameter("sid").as_deref(), Some(&*sid));
+        arrived.push(received);
+    }
+    let names: Vec<_> = arrived.iter().map(|received| &*received.callback).collect();
+    assert_eq!(names, ["notify", "agent_call_status", "call_event"]);
+    let event = arrived[2].parameters();
+    assert_eq!(event["duration"], "4");
+    assert_eq!(event["app_svr_data"], "order 42 & more");
+    let agent = format!("planet-emulator/{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(arrived[0].headers["user-agent"], agent);
+}

@@ -1,0 +1,210 @@
+//! An emulator and a receiver for its callbacks, each on a port of its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use planet_emulator::{Emulator, EmulatorBuilder};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+/// Far beyond what anything here takes; only a failing test waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A callback as it arrived.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The last segment of the path.
+    pub callback: String,
+    /// Everything after `?`, as it came.
+    pub query: String,
+    pub headers: BTreeMap<String, String>,
+}
+
+impl Received {
+    /// The parameters, decoded.
+    pub fn parameters(&self) -> BTreeMap<String, String> {
+        url::form_urlencoded::parse(self.query.as_bytes())
+            .into_owned()
+            .collect()
+    }
+
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        self.parameters().remove(name)
+    }
+}
+
+/// What the receiver answers to a callback.
+pub type Answer = Arc<dyn Fn(&Received) -> HttpResponse + Send + Sync>;
+
+/// A stand-in app server.
+pub struct Receiver {
+    pub url: String,
+    received: mpsc::UnboundedReceiver<Received>,
+    handle: ServerHandle,
+}
+
+impl Receiver {
+    /// Answers 200 to everything.
+    pub fn start() -> Self {
+        Self::answering(Arc::new(|_| HttpResponse::Ok().finish()))
+    }
+
+    pub fn answering(answer: Answer) -> Self {
+        let (sender, received) = mpsc::unbounded_channel();
+        let server = HttpServer::new(move || {
+            let (sender, answer) = (sender.clone(), answer.clone());
+            App::new().default_service(web::to(move |request: HttpRequest| {
+                let callback = request.path().rsplit('/').next().unwrap_or_default();
+                let header = |(name, value): (
+                    &actix_web::http::header::HeaderName,
+                    &actix_web::http::header::HeaderValue,
+                )| {
+                    (
+                        name.to_string(),
+                        value.to_str().unwrap_or_default().to_owned(),
+                    )
+                };
+                let received = Received {
+                    callback: callback.to_owned(),
+                    query: request.query_string().to_owned(),
+                    headers: request.headers().iter().map(header).collect(),
+                };
+                let response = answer(&received);
+                let _ = sender.send(received);
+                async move { response }
+            }))
+        })
+        .workers(1)
+        .disable_signals()
+        .bind("127.0.0.1:0")
+        .unwrap();
+        let url = format!("http://{}", server.addrs()[0]);
+        let server = server.run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Self {
+            url,
+            received,
+            handle,
+        }
+    }
+
+    /// The next callback that arrives.
+    pub async fn next(&mut self) -> Received {
+        let next = tokio::time::timeout(PATIENCE, self.received.recv()).await;
+        next.expect("a callback should arrive").unwrap()
+    }
+
+    /// What has arrived and was not taken yet.
+    pub fn rest(&mut self) -> Vec<Received> {
+        std::iter::from_fn(|| self.received.try_recv().ok()).collect()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
+    }
+}
+
+/// An emulator and its receiver.
+pub struct TestBed {
+    pub emulator: Emulator,
+    pub receiver: Receiver,
+    pub client: reqwest::Client,
+}
+
+impl TestBed {
+    pub async fn start(configure: impl FnOnce(EmulatorBuilder) -> EmulatorBuilder) -> Self {
+        Self::with_receiver(Receiver::start(), configure).await
+    }
+
+    pub async fn with_receiver(
+        receiver: Receiver,
+        configure: impl FnOnce(EmulatorBuilder) -> EmulatorBuilder,
+    ) -> Self {
+        let builder = Emulator::builder().callbacks(format!("{}/planet", receiver.url));
+        let emulator = configure(builder).start().await.unwrap();
+        Self {
+            emulator,
+            receiver,
+            client: client(),
+        }
+    }
+
+    /// Makes a call to this user of `shop-eval` with a sound body.
+    pub async fn call(&self, to_user_id: &str) -> (u16, Value) {
+        self.call_with(to_user_id, &sound_body()).await
+    }
+
+    pub async fn call_with(&self, to_user_id: &str, body: &Value) -> (u16, Value) {
+        let request = self.request(to_user_id).body(body.to_string());
+        answer_of(request).await
+    }
+
+    /// A request with sound headers and no body yet.
+    pub fn request(&self, to_user_id: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}{}", self.emulator.url(), path("shop-eval", to_user_id));
+        self.client
+            .post(url)
+            .basic_auth("shop-key", Some("shop-secret"))
+            .header("Accept", "application/json")
+            .header("Content-Type", "application/json")
+    }
+
+    /// Makes a call that is accepted; gives back its session ID.
+    pub async fn accepted(&self, to_user_id: &str) -> String {
+        let (status, body) = self.call(to_user_id).await;
+        assert_eq!(status, 200, "{body}");
+        body["data"]["sid"].as_str().unwrap().to_owned()
+    }
+
+    /// The record of a call once it has settled.
+    pub async fn settled(&self, sid: &str) -> Value {
+        let url = format!(
+            "{}/_emulator/calls/{sid}/wait?for=settled&timeout=30s",
+            self.emulator.url()
+        );
+        let (status, record) = answer_of(self.client.get(url)).await;
+        assert_eq!(status, 200, "{record:#}");
+        record
+    }
+}
+
+pub fn client() -> reqwest::Client {
+    // Fails if another test was first, which is just as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([])
+        .build()
+        .unwrap()
+}
+
+pub async fn answer_of(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    (status, body)
+}
+
+pub fn path(service_id: &str, user_id: &str) -> String {
+    format!("/tas/v2/agt_call/audio_caller/{service_id}/{user_id}")
+}
+
+/// A body that breaks no rule, and is played in 1 s + 1 x 3 s.
+pub fn sound_body() -> Value {
+    json!({
+        "requestContext": { "serviceId": "shop-eval", "userId": "AGENT" },
+        "mediaSourceType": "STORED_SOURCE",
+        "storedSource": {
+            "storedAudioSources": [{ "contentId": "5498f04048fa" }],
+            "playCount": 1,
+        },
+        "appSvrData": "order 42 & more",
+    })
+}
