@@ -25,7 +25,7 @@ const MAX_SPEED: f64 = 10_000_000.0;
 
 /// How a project's clock moves.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum ClockMode {
+pub(crate) enum ClockMode {
     /// With the machine's time.
     #[default]
     Real,
@@ -70,7 +70,7 @@ impl fmt::Display for ClockMode {
 
 /// A project's time. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Clock(Arc<Pace>);
+pub(crate) struct Clock(Arc<Pace>);
 
 /// The relation between the machine's time and the project's.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ struct Pace {
 
 impl Clock {
     /// A clock that shows the machine's time now and moves as `mode` says.
-    pub fn new(mode: ClockMode) -> Self {
+    pub(crate) fn new(mode: ClockMode) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         Self(Arc::new(Pace {
             mode,
@@ -92,13 +92,8 @@ impl Clock {
         }))
     }
 
-    /// How it moves.
-    pub fn mode(&self) -> ClockMode {
-        self.0.mode
-    }
-
     /// The project's time; never moves backwards.
-    pub fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         let elapsed = self.0.anchor.elapsed();
         self.0.start
             + match self.0.mode {
@@ -108,7 +103,7 @@ impl Clock {
     }
 
     /// Waits until the project's time is `due`; returns at once if that is past.
-    pub async fn sleep_until(&self, due: Moment) {
+    pub(crate) async fn sleep_until(&self, due: Moment) {
         let pace = &self.0;
         let machine_due = pace.anchor + due.since(pace.start).div_f64(pace.mode.speed());
         if machine_due > Instant::now() {
@@ -119,16 +114,16 @@ impl Clock {
 
 /// Measures a span of the machine's time.
 #[derive(Debug, Clone, Copy)]
-pub struct Stopwatch(Instant);
+pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts now.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
     /// The time since the start.
-    pub fn elapsed(self) -> Duration {
+    pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
 }
@@ -137,7 +132,7 @@ impl Stopwatch {
 ///
 /// # Errors
 /// When the limit was reached first.
-pub async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
+pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
     tokio::time::timeout(limit, future).await
 }
 

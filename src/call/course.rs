@@ -35,9 +35,9 @@ pub(super) fn course(plan: &Plan, fidelity: &Fidelity, setup: Moment, ringing: M
                         Some(Releaser::AppServer) => DisconnectReason::UserError,
                         _ => DisconnectReason::Cancel,
                     };
-                    unanswered(reason, at).as_planned(planned)
+                    unanswered(reason, at).changed_by(planned)
                 }
-                None => by_itself.as_planned(planned),
+                None => by_itself.changed_by(planned),
             }
         }
         None => by_itself,
@@ -63,8 +63,8 @@ fn talk(plan: &Plan, fidelity: &Fidelity, setup: Moment, answered: Moment) -> Co
     if let Some(planned) = &plan.end {
         end = match planned.after.map(|after| answered + after) {
             Some(at) if at > end.times.end => end,
-            Some(at) => ends(DisconnectReason::Normal, at).as_planned(planned),
-            None => end.as_planned(planned),
+            Some(at) => ends(DisconnectReason::Normal, at).changed_by(planned),
+            None => end.changed_by(planned),
         };
     }
     let talking = answered + plan.callee.prepares_for;
@@ -88,7 +88,7 @@ pub(super) fn failed_end(
     failed: Moment,
 ) -> CallEnd {
     let at = failed + planned.after.unwrap_or_default();
-    unconnected(DisconnectReason::ServerInternalError, fidelity, setup, at).as_planned(planned)
+    unconnected(DisconnectReason::ServerInternalError, fidelity, setup, at).changed_by(planned)
 }
 
 /// The end of a call that was never connected.

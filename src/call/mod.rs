@@ -183,7 +183,7 @@ impl Life {
             {
                 let busy = unconnected(DisconnectReason::Busy, fidelity, setup, at);
                 Some(match &self.plan.end {
-                    Some(planned) => busy.as_planned(planned),
+                    Some(planned) => busy.changed_by(planned),
                     None => busy,
                 })
             }

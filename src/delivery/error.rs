@@ -26,30 +26,7 @@ pub(crate) enum DeliveryError {
     Broken(String),
 }
 
-/// What a failure means to the call that the callback belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FailureKind {
-    Unreachable,
-    Timeout,
-}
-
-impl FailureKind {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Unreachable => "unreachable",
-            Self::Timeout => "timeout",
-        }
-    }
-}
-
 impl DeliveryError {
-    pub(crate) const fn kind(&self) -> FailureKind {
-        match self {
-            Self::TimedOut(_) => FailureKind::Timeout,
-            _ => FailureKind::Unreachable,
-        }
-    }
-
     /// What `error` means, which happened when `url` was called.
     pub(super) fn of(error: reqwest::Error, url: &Url) -> Self {
         // After a redirect the error knows better than the caller which host it was.

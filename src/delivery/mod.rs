@@ -24,7 +24,7 @@ use crate::clock::Stopwatch;
 use crate::domain::Redirects;
 
 pub(crate) use self::client::tls;
-pub(crate) use self::error::{DeliveryError, FailureKind};
+pub(crate) use self::error::DeliveryError;
 pub(crate) use self::url::{shown, with_query};
 
 /// How callbacks are sent.

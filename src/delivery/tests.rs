@@ -336,7 +336,6 @@ async fn a_refused_connection_is_told_with_its_address() {
         .unwrap_err();
     let told = format!("connection refused by {address}: is the app server running?");
     assert_eq!(error.to_string(), told);
-    assert_eq!(error.kind().name(), "unreachable");
 }
 
 #[tokio::test]
@@ -352,7 +351,6 @@ async fn a_silent_receiver_is_given_up() {
         assert!(attempt.latency >= timeout);
         let error = attempt.result.unwrap_err();
         assert_eq!(error.to_string(), "no answer within 50ms");
-        assert_eq!(error.kind().name(), "timeout");
     }
 }
 
@@ -411,7 +409,6 @@ async fn an_unknown_name_is_told() {
         error.to_string(),
         "`elsewhere.test` does not resolve: no DNS here"
     );
-    assert_eq!(error.kind(), FailureKind::Unreachable);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// One of the three callbacks of an agent call (contract 6.1 to 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Callback {
+pub(crate) enum Callback {
     /// `notify_cb`: the app server must tell the callee's app that a call is coming.
     Notify,
     /// `agent_call_status_cb`: whether the call was initiated towards the callee.
@@ -16,10 +16,10 @@ pub enum Callback {
 
 impl Callback {
     /// All of them, in the order in which a call sends them.
-    pub const ALL: [Self; 3] = [Self::Notify, Self::AgentCallStatus, Self::CallEvent];
+    pub(crate) const ALL: [Self; 3] = [Self::Notify, Self::AgentCallStatus, Self::CallEvent];
 
     /// The name in settings, scenarios, records and logs.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Notify => "notify",
             Self::AgentCallStatus => "agent_call_status",
@@ -28,7 +28,7 @@ impl Callback {
     }
 
     /// The callback of this name, if there is one.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|callback| callback.name() == name)

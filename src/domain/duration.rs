@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 ///
 /// # Errors
 /// The reason, as a fragment, when the text is no such span, is negative or is above seven days.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let expected = "expected a duration such as `50ms`, `3s` or `1m30s`";
     let signed: SignedDuration = match text.trim() {
         // The one number that means the same in every unit.
@@ -37,11 +37,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 /// A [`Duration`] in a file or a request that people write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct HumanDuration(pub Duration);
+pub(crate) struct HumanDuration(pub Duration);
 
 impl HumanDuration {
     /// The name of the string format in JSON Schemas; checked by [`parse_duration`].
-    pub const FORMAT: &'static str = "human-duration";
+    pub(crate) const FORMAT: &'static str = "human-duration";
 }
 
 impl fmt::Display for HumanDuration {

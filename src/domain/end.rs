@@ -8,7 +8,7 @@ use super::{
 
 /// How a call ended: everything that Call Event says beyond who and when (contract 8).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallEnd {
+pub(crate) struct CallEnd {
     /// Why.
     pub reason: DisconnectReason,
     /// By whom.
@@ -27,7 +27,7 @@ pub struct CallEnd {
 
 impl CallEnd {
     /// The ordinary end for `reason`: releaser and codes follow from it.
-    pub fn new(reason: DisconnectReason, times: CallTimes) -> Self {
+    pub(crate) fn new(reason: DisconnectReason, times: CallTimes) -> Self {
         let rel_code = reason.usual_rel_code();
         Self {
             reason,
@@ -42,14 +42,14 @@ impl CallEnd {
 
     /// The same end, released by somebody else.
     #[must_use]
-    pub fn by(mut self, releaser: Releaser) -> Self {
+    pub(crate) fn by(mut self, releaser: Releaser) -> Self {
         self.releaser = releaser;
         self
     }
 
     /// The same end with another release code.
     #[must_use]
-    pub fn rel_code(mut self, code: u16) -> Self {
+    pub(crate) fn rel_code(mut self, code: u16) -> Self {
         self.rel_code = code;
         self.rel_code_str = release_code_name(code).unwrap_or("UNKNOWN_ERROR").into();
         self
@@ -58,7 +58,7 @@ impl CallEnd {
     /// The same end with what the scenario says otherwise; a new reason brings its own releaser
     /// and codes.
     #[must_use]
-    pub fn as_planned(self, planned: &PlannedEnd) -> Self {
+    pub(crate) fn changed_by(self, planned: &PlannedEnd) -> Self {
         let mut end = match planned.reason {
             Some(reason) => Self::new(reason, self.times),
             None => self,
@@ -85,7 +85,7 @@ impl CallEnd {
 ///
 /// The wire has whole seconds (contract 10-21), so that durations are differences of rounded times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CallTimes {
+pub(crate) struct CallTimes {
     /// The call was made.
     pub setup: Moment,
     /// It was connected, if it was.
@@ -98,17 +98,17 @@ pub struct CallTimes {
 
 impl CallTimes {
     /// `setup_time`.
-    pub const fn setup_time(&self) -> i64 {
+    pub(crate) const fn setup_time(&self) -> i64 {
         self.setup.epoch_seconds()
     }
 
     /// `start_time`; 0 if the call was never connected.
-    pub fn start_time(&self) -> i64 {
+    pub(crate) fn start_time(&self) -> i64 {
         self.start.map_or(0, Moment::epoch_seconds)
     }
 
     /// `end_time`.
-    pub fn end_time(&self) -> i64 {
+    pub(crate) fn end_time(&self) -> i64 {
         let end = self.end.epoch_seconds();
         match self.start {
             Some(start) => {
@@ -119,13 +119,13 @@ impl CallTimes {
     }
 
     /// `duration`: `end_time - start_time`, or 0 if the call was never connected.
-    pub fn duration(&self) -> i64 {
+    pub(crate) fn duration(&self) -> i64 {
         self.start
             .map_or(0, |start| self.end_time() - start.epoch_seconds())
     }
 
     /// `billing_sec`: the connected time, rounded up to seconds (contract 10-26).
-    pub fn billing_sec(&self) -> u64 {
+    pub(crate) fn billing_sec(&self) -> u64 {
         let connected = self
             .start
             .map_or(Duration::ZERO, |start| self.end.since(start));
@@ -189,7 +189,7 @@ mod tests {
             user_rel_code: Some("bye".into()),
             ..PlannedEnd::default()
         };
-        let with_text = end.clone().as_planned(&planned);
+        let with_text = end.clone().changed_by(&planned);
         assert_eq!(with_text.user_rel_code.as_deref(), Some("bye"));
         assert_eq!((with_text.reason, with_text.rel_code), (end.reason, 1));
 
@@ -199,7 +199,7 @@ mod tests {
             rel_code: Some(219),
             ..PlannedEnd::default()
         };
-        let lost = end.as_planned(&planned);
+        let lost = end.changed_by(&planned);
         assert_eq!(lost.releaser, Releaser::CloudServer);
         assert_eq!(&*lost.rel_code_str, "SESS_ACTIVE_TIMEOUT");
         assert_eq!(lost.terminate, Terminate::NORMAL_RELEASED);

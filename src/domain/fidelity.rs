@@ -11,7 +11,7 @@ use super::HumanDuration;
 /// The numbers are those of contract section 10; `docs/fidelity.md` holds the evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Fidelity {
+pub(crate) struct Fidelity {
     /// 10-1: how Agent Call Status spells its result.
     pub result_spelling: ResultSpelling,
     /// 10-2: the JSON type of `code` in error bodies.
@@ -143,7 +143,7 @@ macro_rules! choices {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[schemars(inline)]
-        pub enum $name {
+        pub(crate) enum $name {
             $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)*
         }
     )*};

@@ -13,7 +13,7 @@ const CONTENT_ID_DIGITS: usize = 12;
 
 /// Why a text is not an ID; reads after the name of the field.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum InvalidId {
+pub(crate) enum InvalidId {
     /// There is no text.
     #[error("must not be empty")]
     Empty,
@@ -51,38 +51,38 @@ fn check_id(text: &str, extra: [char; 2], allowed: &'static str) -> Result<(), I
 
 /// The ID of a service: `a-z A-Z 0-9 - .`, 1 to 64 bytes (contract 9).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub struct ServiceId(Arc<str>);
+pub(crate) struct ServiceId(Arc<str>);
 
 impl ServiceId {
     /// Takes `text` as a service ID.
     ///
     /// # Errors
     /// When it breaks the rule of contract 9.
-    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidId> {
         check_id(text, ['-', '.'], "a-z A-Z 0-9 - .").map(|()| Self(text.into()))
     }
 
     /// The ID as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 /// The ID of a user: `a-z A-Z 0-9 - _`, 1 to 64 bytes (contract 9).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub struct UserId(Arc<str>);
+pub(crate) struct UserId(Arc<str>);
 
 impl UserId {
     /// Takes `text` as a user ID.
     ///
     /// # Errors
     /// When it breaks the rule of contract 9.
-    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidId> {
         check_id(text, ['-', '_'], "a-z A-Z 0-9 - _").map(|()| Self(text.into()))
     }
 
     /// The ID as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -90,14 +90,14 @@ impl UserId {
 /// The ID of an uploaded audio source: twelve hexadecimal digits, compared without case
 /// (contract 3.3, 10-14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ContentId(u64);
+pub(crate) struct ContentId(u64);
 
 impl ContentId {
     /// Takes `text` as a content ID.
     ///
     /// # Errors
     /// When it is not exactly twelve hexadecimal digits.
-    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidId> {
         if let Some(found) = text.chars().find(|c| !c.is_ascii_hexdigit()) {
             let allowed = "hexadecimal digits";
             return Err(InvalidId::Character { allowed, found });
@@ -119,11 +119,11 @@ impl fmt::Display for ContentId {
 
 /// The ID of a call, a version-4 UUID, in lower case with hyphens (contract 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Sid(Uuid);
+pub(crate) struct Sid(Uuid);
 
 impl Sid {
     /// Makes a session ID of random bytes.
-    pub fn from_random_bytes(bytes: [u8; 16]) -> Self {
+    pub(crate) fn from_random_bytes(bytes: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
 }

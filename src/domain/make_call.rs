@@ -5,7 +5,7 @@ use super::{ContentId, ServiceId, UserId};
 
 /// An agent call that passed validation (contract 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MakeCall {
+pub(crate) struct MakeCall {
     /// Who calls (`requestContext`).
     pub from: Caller,
     /// Who is called (the path).
@@ -30,7 +30,7 @@ pub struct MakeCall {
 
 /// The caller of an agent call; need not be a registered user (contract 3.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// `requestContext.serviceId`.
     pub service_id: ServiceId,
     /// `requestContext.userId`.
@@ -41,7 +41,7 @@ pub struct Caller {
 ///
 /// Plain text, since Planet accepts a malformed callee ID and reports it afterwards (contract 10-13).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Callee {
+pub(crate) struct Callee {
     /// `to-serviceId`.
     pub service_id: Arc<str>,
     /// `to-userId`.
@@ -50,17 +50,17 @@ pub struct Callee {
 
 impl Callee {
     /// What identifies the callee within a project.
-    pub fn key(&self) -> PeerKey {
+    pub(crate) fn key(&self) -> PeerKey {
         (self.service_id.clone(), self.user_id.clone())
     }
 }
 
 /// Service ID and user ID: the pair identifies a user (contract 9).
-pub type PeerKey = (Arc<str>, Arc<str>);
+pub(crate) type PeerKey = (Arc<str>, Arc<str>);
 
 /// A defect that Planet reports through Agent Call Status and not through the API's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InitiationFailure {
+pub(crate) enum InitiationFailure {
     /// The callee's ID breaks the rules of contract 9; see contract 10-13.
     InvalidPeerId,
     /// A content ID was never uploaded; only with `fidelity.unknown_content_id: fail_reason` (contract 10-12).
@@ -70,7 +70,7 @@ pub enum InitiationFailure {
 impl InitiationFailure {
     /// The `fail_reason` on the wire. `Invalid peerId` is documented (contract 6.2), the other is
     /// made after its pattern.
-    pub const fn fail_reason(self) -> &'static str {
+    pub(crate) const fn fail_reason(self) -> &'static str {
         match self {
             Self::InvalidPeerId => "Invalid peerId",
             Self::UnknownContentId => "Invalid contentId",

@@ -14,22 +14,22 @@ mod reason;
 mod release_code;
 mod state;
 
-pub use callback::Callback;
-pub use duration::{HumanDuration, parse_duration};
-pub use end::{CallEnd, CallTimes};
-pub use fidelity::{
+pub(crate) use callback::Callback;
+pub(crate) use duration::{HumanDuration, parse_duration};
+pub(crate) use end::{CallEnd, CallTimes};
+pub(crate) use fidelity::{
     CalleeInCall, CallerInCall, ContentIdCase, ErrorBody, ErrorCodeType, Fidelity, HeaderCheck,
     MalformedPeerId, MissingNotifyUrl, NotifySuccess, NullParameters, ParameterOrder, PlayWaitFrom,
     PlaybackEndReleaser, RateLimitScope, Redirects, ReleaserType, ResultSpelling, ServiceIdCheck,
     StatusFailure, Stid, Tolerance, UnknownContentId,
 };
-pub use ids::{ContentId, InvalidId, ServiceId, Sid, UserId};
-pub use make_call::{Callee, Caller, InitiationFailure, MakeCall, PeerKey};
-pub use moment::Moment;
-pub use plan::{
+pub(crate) use ids::{ContentId, ServiceId, Sid, UserId};
+pub(crate) use make_call::{Callee, Caller, InitiationFailure, MakeCall, PeerKey};
+pub(crate) use moment::Moment;
+pub(crate) use plan::{
     AgentCallResult, CalleeAction, ParameterEdits, Plan, PlannedCallee, PlannedDelivery,
     PlannedEnd, SendWhen,
 };
-pub use reason::{DisconnectReason, Releaser, Terminate};
-pub use release_code::{release_code_name, release_code_number};
-pub use state::CallState;
+pub(crate) use reason::{DisconnectReason, Releaser, Terminate};
+pub(crate) use release_code::{release_code_name, release_code_number};
+pub(crate) use state::CallState;

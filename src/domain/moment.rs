@@ -8,26 +8,26 @@ use serde::{Serialize, Serializer};
 ///
 /// Eight bytes, since every live call keeps several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Moment(i64);
+pub(crate) struct Moment(i64);
 
 impl Moment {
     /// The moment this long after the epoch.
-    pub fn from_epoch(since: Duration) -> Self {
+    pub(crate) fn from_epoch(since: Duration) -> Self {
         Self(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
     /// Whole seconds since the epoch, rounded down: the unit of the Call Event (contract 6.3).
-    pub const fn epoch_seconds(self) -> i64 {
+    pub(crate) const fn epoch_seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
 
     /// Whole milliseconds since the epoch: the unit of `timestamp` (contract 4).
-    pub const fn epoch_millis(self) -> i64 {
+    pub(crate) const fn epoch_millis(self) -> i64 {
         self.0.div_euclid(1_000)
     }
 
     /// The time from `earlier` to this moment; zero if `earlier` is later.
-    pub fn since(self, earlier: Self) -> Duration {
+    pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 }

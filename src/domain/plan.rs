@@ -8,7 +8,7 @@ use super::{DisconnectReason, Releaser, Terminate};
 ///
 /// Made by planning, executed by the life of the call.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// How long the API's answer is held back.
     pub response_after: Duration,
     /// The Notify callback.
@@ -29,7 +29,7 @@ pub struct Plan {
 
 /// One callback as planned.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PlannedDelivery {
+pub(crate) struct PlannedDelivery {
     /// The delay from the step before.
     pub after: Duration,
     /// Whether it is sent, and where in the order.
@@ -44,7 +44,7 @@ pub struct PlannedDelivery {
 
 /// Where in the order a callback is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SendWhen {
+pub(crate) enum SendWhen {
     /// In its documented place.
     Normal,
     /// Not at all.
@@ -59,7 +59,7 @@ pub enum SendWhen {
 
 /// Changes to the parameters of one callback.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ParameterEdits {
+pub(crate) struct ParameterEdits {
     /// Parameters given another value, or added at the end.
     pub set: BTreeMap<String, String>,
     /// Parameters left out.
@@ -68,7 +68,7 @@ pub struct ParameterEdits {
 
 /// The content of Agent Call Status (contract 6.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AgentCallResult {
+pub(crate) enum AgentCallResult {
     /// The call was initiated towards the callee.
     Success,
     /// It was not, for this reason.
@@ -77,7 +77,7 @@ pub enum AgentCallResult {
 
 /// What the callee does, and when, counted from the start of ringing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PlannedCallee {
+pub(crate) struct PlannedCallee {
     /// What they do.
     pub action: CalleeAction,
     /// When they do it.
@@ -88,7 +88,7 @@ pub struct PlannedCallee {
 
 /// What a callee does with an incoming call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CalleeAction {
+pub(crate) enum CalleeAction {
     /// Takes it and listens to the end.
     Answer,
     /// Rejects it.
@@ -101,7 +101,7 @@ pub enum CalleeAction {
 
 /// An end that the scenario asks for; what is absent follows from the reason (contract 8).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PlannedEnd {
+pub(crate) struct PlannedEnd {
     /// The delay from the answer, or from the start of ringing if nobody answers.
     pub after: Option<Duration>,
     /// Why.

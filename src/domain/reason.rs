@@ -7,7 +7,7 @@ macro_rules! disconnect_reasons {
     ($($variant:ident $name:literal $value:literal $releaser:ident $rel_code:literal,)*) => {
         /// Why a call ended: every name and value of contract 8.1.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-        pub enum DisconnectReason {
+        pub(crate) enum DisconnectReason {
             $(#[doc = concat!("`", $name, "`, ", $value, ".")]
             #[serde(rename = $name)]
             $variant,)*
@@ -15,27 +15,28 @@ macro_rules! disconnect_reasons {
 
         impl DisconnectReason {
             /// All of them, by value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            #[cfg(test)]
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The documented name.
-            pub const fn name(self) -> &'static str {
+            pub(crate) const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
             /// The number on the wire.
-            pub const fn value(self) -> u16 {
+            pub(crate) const fn value(self) -> u16 {
                 match self { $(Self::$variant => $value,)* }
             }
 
             /// Who ends a call for this reason, if nothing else is said: the likeliest of the
             /// sources in contract 8.1, seen from an agent call.
-            pub const fn usual_releaser(self) -> Releaser {
+            pub(crate) const fn usual_releaser(self) -> Releaser {
                 match self { $(Self::$variant => Releaser::$releaser,)* }
             }
 
             /// The release code that goes with the reason (contract 8.4). Where several map to the
             /// reason, the one of contract 7.3; where none does, the closest by meaning.
-            pub const fn usual_rel_code(self) -> u16 {
+            pub(crate) const fn usual_rel_code(self) -> u16 {
                 match self { $(Self::$variant => $rel_code,)* }
             }
         }
@@ -102,7 +103,7 @@ disconnect_reasons! {
 
 impl DisconnectReason {
     /// The Q.850 cause that goes with the reason (contract 8.3): 16 whenever media flowed.
-    pub const fn terminate(self, connected: bool) -> Terminate {
+    pub(crate) const fn terminate(self, connected: bool) -> Terminate {
         if connected {
             return Terminate::NORMAL_RELEASED;
         }
@@ -125,7 +126,7 @@ impl fmt::Display for DisconnectReason {
 /// Who ended the call (contract 8.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Releaser {
+pub(crate) enum Releaser {
     /// The callee.
     Callee,
     /// The caller: here, the agent.
@@ -140,7 +141,7 @@ pub enum Releaser {
 
 impl Releaser {
     /// The number on the wire.
-    pub const fn value(self) -> u8 {
+    pub(crate) const fn value(self) -> u8 {
         match self {
             Self::Callee => 1,
             Self::Caller => 2,
@@ -151,7 +152,7 @@ impl Releaser {
     }
 
     /// The word that the web SDK uses.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Callee => "callee",
             Self::Caller => "caller",
@@ -166,21 +167,21 @@ impl Releaser {
 ///
 /// Any number can stand here, since a scenario may send what Planet would not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Terminate(pub u16);
+pub(crate) struct Terminate(pub u16);
 
 impl Terminate {
     /// The call was connected.
-    pub const NORMAL_RELEASED: Self = Self(16);
+    pub(crate) const NORMAL_RELEASED: Self = Self(16);
     /// The callee is in another call.
-    pub const BUSY: Self = Self(17);
+    pub(crate) const BUSY: Self = Self(17);
     /// Nobody answered in time.
-    pub const NO_ANSWER: Self = Self(18);
+    pub(crate) const NO_ANSWER: Self = Self(18);
     /// The callee declined.
-    pub const REJECTED: Self = Self(21);
+    pub(crate) const REJECTED: Self = Self(21);
     /// The caller gave up.
-    pub const CANCELED: Self = Self(77);
+    pub(crate) const CANCELED: Self = Self(77);
     /// Anything else.
-    pub const OTHER: Self = Self(127);
+    pub(crate) const OTHER: Self = Self(127);
 }
 
 #[cfg(test)]

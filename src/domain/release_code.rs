@@ -122,7 +122,7 @@ const RELEASE_CODES: &[(u16, &str)] = &[
 ];
 
 /// The name of a release code.
-pub fn release_code_name(code: u16) -> Option<&'static str> {
+pub(crate) fn release_code_name(code: u16) -> Option<&'static str> {
     RELEASE_CODES
         .binary_search_by_key(&code, |(number, _)| *number)
         .ok()
@@ -130,7 +130,7 @@ pub fn release_code_name(code: u16) -> Option<&'static str> {
 }
 
 /// The number of a release code.
-pub fn release_code_number(name: &str) -> Option<u16> {
+pub(crate) fn release_code_number(name: &str) -> Option<u16> {
     RELEASE_CODES
         .iter()
         .find(|(_, known)| *known == name)

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Where a call stands in its life (design 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CallState {
+pub(crate) enum CallState {
     /// The API request was answered with a `sid`.
     Accepted,
     /// The app server was told, and took it.
@@ -24,7 +24,7 @@ pub enum CallState {
 
 impl CallState {
     /// All of them, in the order of a call that is answered.
-    pub const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Accepted,
         Self::Notified,
         Self::Ringing,
@@ -35,7 +35,7 @@ impl CallState {
     ];
 
     /// The name in records and logs.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Notified => "notified",

@@ -14,9 +14,8 @@ use crate::yaml::nearest;
 #[derive(Debug)]
 pub(crate) struct Scenario {
     pub(crate) name: Arc<str>,
-    pub(crate) description: Option<String>,
     /// The file it stands in.
-    pub(crate) source: Arc<str>,
+    pub(super) source: Arc<str>,
     pub(crate) origin: Origin,
     /// `None`: chosen by name only.
     pub(crate) conditions: Option<Conditions>,

@@ -65,8 +65,8 @@ pub(super) fn shadowed(catalog: &Catalog, documents: &HashMap<Arc<str>, Document
         });
         if let Some(earlier) = earlier {
             let message = format!(
-                "`{}` can never be chosen by match: `{}` takes each of its calls first",
-                scenario.name, earlier.name
+                "`{}` can never be chosen by match: `{}` ({}) takes each of its calls first",
+                scenario.name, earlier.name, earlier.source
             );
             let hint = "narrow the other one's conditions, or give this one a higher `priority`";
             warnings.push(warning(document, "/match", message).with_hint(hint));

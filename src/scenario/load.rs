@@ -98,7 +98,6 @@ fn scenario_of(
     Ok(Scenario {
         turns: turns_of(document, &file)?,
         name: file.name.into(),
-        description: file.description,
         source: document.source.name.clone(),
         origin,
         conditions: file.matching.map(Conditions::from),

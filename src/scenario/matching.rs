@@ -17,18 +17,6 @@ enum Field {
 }
 
 impl Field {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::ToUserId => "to_user_id",
-            Self::ToServiceId => "to_service_id",
-            Self::FromUserId => "from_user_id",
-            Self::FromServiceId => "from_service_id",
-            Self::ContentId => "content_id",
-            Self::AppSvrData => "app_svr_data",
-            Self::CallStartMessage => "call_start_message",
-        }
-    }
-
     /// What the call has in this place; none if it has nothing there.
     fn values(self, call: &MakeCall) -> Vec<Cow<'_, str>> {
         let one = |text| vec![Cow::Borrowed(text)];
@@ -77,14 +65,6 @@ impl Conditions {
             narrow
                 .is_some_and(|(_, narrow)| narrow.iter().all(|n| wide.iter().any(|w| covers(w, n))))
         })
-    }
-
-    /// The conditions as a person writes them.
-    pub(crate) fn describe(&self) -> String {
-        let each = self.0.iter();
-        let each =
-            each.map(|(field, patterns)| format!("{}: {}", field.name(), patterns.join(" or ")));
-        each.collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -56,7 +56,10 @@ mod tests {
             sid(42, "default", "alice", 0),
             sid(42, "default", "alice", 0)
         );
-        insta::assert_snapshot!(sid(42, "default", "alice", 0), @"");
+        assert_eq!(
+            sid(42, "default", "alice", 0),
+            "103d86df-8c7a-4ef1-81fe-bd7c7b9faf09"
+        );
         let others = [
             sid(43, "default", "alice", 0),
             sid(42, "other", "alice", 0),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::yaml::Shape;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// Lines for people.
     #[default]
     Text,
@@ -28,7 +29,7 @@ pub enum LogFormat {
 
 impl LogFormat {
     /// The word for it in settings.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Json => "json",
@@ -36,11 +37,22 @@ impl LogFormat {
     }
 }
 
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Text, Self::Json]
+            .into_iter()
+            .find(|format| format.name() == text)
+            .ok_or_else(|| format!("expected `text` or `json`, found `{text}`"))
+    }
+}
+
 /// Settings of planet-emulator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "planet-emulator configuration")]
-pub struct SettingsFile {
+pub(super) struct SettingsFile {
     /// Where to listen, as `host:port`; port 0 takes any free one.
     pub listen: Text<ListenAddress>,
     /// Files and folders of scenarios, beside the built-in ones.
@@ -51,7 +63,7 @@ pub struct SettingsFile {
     /// Open mode: where callbacks go.
     pub callbacks: CallbacksFile,
     /// Open mode: operations per second; `null` for no limit.
-    #[schemars(range(min = 1), extend("x-nullable" = true))]
+    #[schemars(range(min = 1, max = MOST), extend("x-nullable" = true))]
     pub rate_limit: Option<u32>,
     /// One entry for each API key; none for open mode.
     pub projects: Vec<ProjectFile>,
@@ -75,6 +87,9 @@ pub struct SettingsFile {
     /// How the log is written.
     pub log: LogFormat,
 }
+
+/// Also in the schema, so that a larger number is a fault like any other.
+const MOST: u32 = u32::MAX;
 
 const A_DURATION: &str = "a duration such as `50ms`, `3s` or `1m30s`";
 
@@ -102,7 +117,7 @@ impl Default for SettingsFile {
 /// Where callbacks go.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct CallbacksFile {
+pub(super) struct CallbacksFile {
     /// The URL of Notify.
     #[schemars(extend("x-nullable" = true))]
     pub notify: Option<Text<CallbackUrl>>,
@@ -117,7 +132,7 @@ pub struct CallbacksFile {
 /// What one API key stands for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ProjectFile {
+pub(super) struct ProjectFile {
     /// What the control API calls the project.
     pub name: Text<ProjectName>,
     /// The service that the API key belongs to.
@@ -138,7 +153,7 @@ pub struct ProjectFile {
     pub audio_sources: BTreeMap<Text<ContentId>, HumanDuration>,
     /// Operations per second; `null` for no limit.
     #[serde(default)]
-    #[schemars(range(min = 1), extend("x-nullable" = true))]
+    #[schemars(range(min = 1, max = MOST), extend("x-nullable" = true))]
     pub rate_limit: Option<u32>,
     /// How time passes; as the top-level one if left out.
     pub clock: Option<Text<ClockMode>>,
@@ -151,15 +166,15 @@ pub struct ProjectFile {
 /// How callbacks are sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct DeliveryFile {
+pub(super) struct DeliveryFile {
     /// From connecting to the end of the answer.
     #[schemars(extend("x-expected" = A_DURATION))]
     pub timeout: HumanDuration,
     /// How many callbacks may be under way at once.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = MOST))]
     pub max_in_flight: u32,
     /// How many callbacks may be under way to one host at once.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = MOST))]
     pub max_in_flight_per_host: u32,
     /// The only hosts that callbacks may go to; empty for all.
     #[schemars(inner(length(min = 1)))]
@@ -180,14 +195,14 @@ impl Default for DeliveryFile {
 /// What is held in memory at most.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct LimitsFile {
+pub(super) struct LimitsFile {
     /// The largest request body.
     pub body: ByteSize,
     /// How many calls the journal remembers.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = MOST))]
     pub journal_calls: u32,
     /// How many calls may be going on at once.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = MOST))]
     pub live_calls: u32,
 }
 

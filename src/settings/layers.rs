@@ -1,6 +1,7 @@
 //! From defaults, file, environment and flags to one configuration.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use config::{Config, ConfigError, Map, Source as ConfigSource, ValueKind};
 use serde_json::Value;
@@ -18,7 +19,7 @@ const RESERVED: [&str; 2] = ["PLANET_EMULATOR_URL", "PLANET_EMULATOR_CONFIG"];
 
 pub(super) const DEFAULTS: &str = include_str!("default.yaml");
 
-/// All layers together, and where each part came from.
+/// All layers together.
 pub(super) struct Merged {
     pub(super) file: SettingsFile,
     /// Whether the scenarios are those of the defaults.
@@ -52,7 +53,7 @@ pub(super) fn merge(layers: &Layers) -> Result<Merged, Vec<Fault>> {
         faults.extend(across(value, &stack));
     }
     if !faults.is_empty() {
-        return Err(faults);
+        return Err(in_reading_order(faults));
     }
     let file = merged
         .map_err(|error| error.to_string())
@@ -62,6 +63,21 @@ pub(super) fn merge(layers: &Layers) -> Result<Merged, Vec<Fault>> {
         file,
         scenarios_are_default,
     })
+}
+
+/// Text by text, in the order of the layers.
+fn in_reading_order(mut faults: Vec<Fault>) -> Vec<Fault> {
+    let mut names: Vec<Arc<str>> = Vec::new();
+    for fault in &faults {
+        if !names.contains(&fault.source.name) {
+            names.push(Arc::clone(&fault.source.name));
+        }
+    }
+    faults.sort_by_key(|fault| {
+        let text = names.iter().position(|name| *name == fault.source.name);
+        (text, fault.line, fault.column)
+    });
+    faults
 }
 
 /// One source of settings, with its part of the whole.
@@ -120,10 +136,8 @@ impl Written {
         } else {
             whole()
         };
-        let mut moved = Fault::error(&self.source, span, fault.message);
-        moved.label = fault.label;
-        moved.hint = fault.hint;
-        moved
+        // A label may tell the number of a line, which is another one here.
+        Fault::error(&self.source, span, fault.message).with_hint_if(fault.hint)
     }
 
     fn indent(&self) -> usize {
@@ -149,7 +163,6 @@ fn of_file(source: &Source, faults: &mut Vec<Fault>) -> Option<Layer> {
         let fault = second.fault_at("", "expected one document, found another one");
         found.push(fault.with_hint("a configuration is one file without `---`"));
     }
-    found.sort_by_key(|fault| (fault.line, fault.column));
     faults.extend(secrecy::censor(found));
     document.map(|document| Layer {
         value: document.value.clone(),
@@ -415,15 +428,21 @@ fn across(value: &Value, stack: &[Layer]) -> Vec<Fault> {
         }
     }
     for (index, project) in projects.iter().enumerate() {
-        let mut seen = HashSet::new();
+        let mut seen = HashMap::new();
         let sources = project["audio_sources"].as_object();
         for content_id in sources.into_iter().flatten().map(|(key, _)| key) {
-            if let Ok(id) = ContentId::parse(content_id)
-                && !seen.insert(id)
-            {
+            let Ok(id) = ContentId::parse(content_id) else {
+                continue;
+            };
+            let fault = |content_id: &str| {
                 let pointer = format!("/projects/{index}/audio_sources/{content_id}");
-                let message = format!("duplicate content ID `{content_id}`");
-                faults.extend(at_key(&pointer, message).map(|fault| {
+                at_key(&pointer, format!("duplicate content ID `{content_id}`"))
+            };
+            if let Some(other) = seen.insert(id, content_id) {
+                // Keys come in the order of the alphabet; the one that stands later is at fault.
+                let later = [other, content_id].into_iter().filter_map(|id| fault(id));
+                let later = later.max_by_key(|fault| fault.span.start);
+                faults.extend(later.map(|fault| {
                     fault.with_hint("content IDs that differ in letter case only are the same")
                 }));
             }
@@ -447,7 +466,6 @@ fn across(value: &Value, stack: &[Layer]) -> Vec<Fault> {
             );
         }
     }
-    faults.sort_by_key(|fault| (fault.line, fault.column));
     // The faults may stand in several texts, so each is looked at by itself.
     faults
         .into_iter()

@@ -1,8 +1,8 @@
 //! Settings: embedded defaults, the config file, the environment and flags become one checked value.
 //!
-//! Each layer is checked against the shape of the file ([`file`]), so that every fault is found at its
-//! place, then all are merged ([`layers`]) and what concerns several keys is checked. Nothing that goes
-//! wrong shows a secret ([`secrecy`]).
+//! Each layer is checked against the shape of the file (`file`), so that every fault is found at its
+//! place, then all are merged (`layers`) and what concerns several keys is checked. Nothing that goes
+//! wrong shows a secret (`secrecy`).
 
 mod file;
 mod layers;
@@ -21,9 +21,9 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
-pub use self::file::LogFormat;
+pub(crate) use self::file::LogFormat;
 use self::file::{CallbacksFile, ProjectFile, SettingsFile};
-pub use self::text::Secret;
+pub(crate) use self::text::Secret;
 use self::text::Text;
 use crate::clock::ClockMode;
 use crate::domain::{Callback, ContentId, Fidelity, HumanDuration, ServiceId};
@@ -31,7 +31,7 @@ use crate::yaml::{Fault, Source, Style, render};
 
 /// Everything that can be set, known to be in order.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Where to listen, as `host:port`.
     pub listen: String,
     /// Files and folders of scenarios.
@@ -64,7 +64,7 @@ pub struct Settings {
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// Anyone with well-formed credentials.
     Open,
     /// Those with a project's credentials.
@@ -73,7 +73,7 @@ pub enum Access {
 
 /// What one API key stands for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ProjectSettings {
+pub(crate) struct ProjectSettings {
     /// What the control API calls it.
     pub name: String,
     /// The service; none in open mode.
@@ -94,7 +94,7 @@ pub struct ProjectSettings {
 
 /// What a client proves itself with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// The user of Basic authentication.
     pub api_key: String,
     /// The password of Basic authentication.
@@ -103,7 +103,7 @@ pub struct Credentials {
 
 /// Where callbacks go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct CallbackUrls {
+pub(crate) struct CallbackUrls {
     /// The URL of Notify.
     pub notify: Option<Url>,
     /// The URL of Agent Call Status.
@@ -114,7 +114,7 @@ pub struct CallbackUrls {
 
 impl CallbackUrls {
     /// Where a callback goes.
-    pub fn get(&self, callback: Callback) -> Option<&Url> {
+    pub(crate) fn get(&self, callback: Callback) -> Option<&Url> {
         match callback {
             Callback::Notify => self.notify.as_ref(),
             Callback::AgentCallStatus => self.agent_call_status.as_ref(),
@@ -125,7 +125,7 @@ impl CallbackUrls {
 
 /// How callbacks are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliverySettings {
+pub(crate) struct DeliverySettings {
     /// From connecting to the end of the answer.
     pub timeout: Duration,
     /// How many callbacks may be under way at once; at least one.
@@ -138,7 +138,7 @@ pub struct DeliverySettings {
 
 /// What is held in memory at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// The largest request body, in bytes.
     pub body: usize,
     /// How many calls the journal remembers; at least one.
@@ -246,8 +246,10 @@ impl From<CallbacksFile> for CallbackUrls {
 }
 
 /// Where settings come from, beside the defaults; what is further down wins.
-#[derive(Debug, Clone, Default)]
-pub struct Layers {
+///
+/// Not `Debug`: a variable may hold secrets.
+#[derive(Clone, Default)]
+pub(crate) struct Layers {
     /// The config file.
     pub config_file: Option<Source>,
     /// All variables; those that are not ours are passed over.
@@ -258,7 +260,7 @@ pub struct Layers {
 
 /// What flags say.
 #[derive(Debug, Clone, Default)]
-pub struct SettingsOverrides {
+pub(crate) struct SettingsOverrides {
     /// `--listen`.
     pub listen: Option<String>,
     /// `--scenarios`; empty if it was not given.
@@ -273,7 +275,7 @@ pub struct SettingsOverrides {
 
 /// Why there are no settings.
 #[derive(Debug)]
-pub enum SettingsError {
+pub(crate) enum SettingsError {
     /// The config file cannot be read at all.
     Unreadable {
         /// As the user gave it.
@@ -286,8 +288,9 @@ pub enum SettingsError {
 }
 
 impl SettingsError {
+    #[cfg(test)]
     /// What is wrong, fault by fault; empty if the file could not be read.
-    pub fn faults(&self) -> &[Fault] {
+    pub(crate) fn faults(&self) -> &[Fault] {
         match self {
             Self::Unreadable { .. } => &[],
             Self::Faults(faults) => faults,
@@ -312,7 +315,7 @@ impl std::error::Error for SettingsError {}
 ///
 /// # Errors
 /// Everything that is wrong with any of them, and with all of them together.
-pub fn load(layers: Layers) -> Result<Settings, SettingsError> {
+pub(crate) fn load(layers: Layers) -> Result<Settings, SettingsError> {
     let merged = layers::merge(&layers).map_err(SettingsError::Faults)?;
     let mut settings = Settings::from_file(merged.file, merged.scenarios_are_default);
     // Past the layers, since a path need not be text.
@@ -327,7 +330,7 @@ pub fn load(layers: Layers) -> Result<Settings, SettingsError> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn read_config_file(path: &Path) -> Result<Source, SettingsError> {
+pub(crate) fn read_config_file(path: &Path) -> Result<Source, SettingsError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Source::new(path.display().to_string(), text)),
         Err(reason) => Err(SettingsError::Unreadable {
@@ -338,12 +341,12 @@ pub fn read_config_file(path: &Path) -> Result<Source, SettingsError> {
 }
 
 /// The JSON Schema of the config file, for editors.
-pub fn config_schema() -> Value {
+pub(crate) fn config_schema() -> Value {
     file::shape().schema().clone()
 }
 
 /// Everything that is wrong with a config file, taken by itself.
-pub fn check_config(source: &Source) -> Vec<Fault> {
+pub(crate) fn check_config(source: &Source) -> Vec<Fault> {
     let layers = Layers {
         config_file: Some(source.clone()),
         ..Layers::default()

@@ -34,8 +34,9 @@ fn censored(mut fault: Fault, source: &Source, secrets: &[Range<usize>]) -> Faul
     let (start, end) = (fault.span.start, fault.span.end);
     if secrets.iter().any(|secret| secret.contains(&start)) {
         // Whether it is a syntax error or the wrong type, the message is likely to quote the value.
-        fault.message = "expected text as the secret".to_owned();
-        fault.hint = Some("put it in quotes".to_owned());
+        fault.message = "expected a secret of at least one character".to_owned();
+        fault.hint =
+            Some("if it is a number or has special characters, put it in quotes".to_owned());
     } else if secrets
         .iter()
         .any(|secret| secret.start < end && start < secret.end)
@@ -96,7 +97,13 @@ fn secrets_in_text(text: &str) -> Vec<Range<usize>> {
             .take_while(|(_, c)| is_name(*c))
             .last()
             .map_or("", |(at, _)| &before[at..]);
-        if is_secret(key) {
+        // After anything else it is no key but, say, the host in a URL.
+        let begins_a_key = |c: char| c.is_whitespace() || "{[,\"'".contains(c);
+        let stands_as_key = before[..before.len() - key.len()]
+            .chars()
+            .next_back()
+            .is_none_or(begins_a_key);
+        if stands_as_key && is_secret(key) {
             let line = before.rfind('\n').map_or(0, |at| at + 1);
             let column = before.len() - key.len() - line;
             secrets.push(value_after(

@@ -15,17 +15,17 @@ const UNITS: [(&str, u64); 4] = [
 
 /// An amount of memory as people write it: `64KiB`, `1MiB`, or a plain number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ByteSize(pub u64);
+pub(super) struct ByteSize(pub u64);
 
 impl ByteSize {
     /// The name of the string format in JSON Schemas; checked by [`Self::parse`].
-    pub const FORMAT: &'static str = "byte-size";
+    pub(super) const FORMAT: &'static str = "byte-size";
 
     /// Reads an amount of at least one byte.
     ///
     /// # Errors
     /// A hint: what to do about a text that is no such amount.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let trimmed = text.trim();
         let unit_at = trimmed
             .find(|c: char| !c.is_ascii_digit())
@@ -48,7 +48,9 @@ impl ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = UNITS.iter().find(|(_, factor)| self.0 % factor == 0);
+        let unit = UNITS
+            .iter()
+            .find(|(_, factor)| self.0.is_multiple_of(*factor));
         let (name, factor) = unit.copied().unwrap_or(("B", 1));
         write!(f, "{}{name}", self.0 / factor)
     }

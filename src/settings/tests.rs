@@ -238,6 +238,7 @@ fn a_variable_is_read_as_its_key_asks() {
         let credentials = settings.projects[0].credentials.as_ref().unwrap();
         assert_eq!(credentials.api_secret.expose(), "12345");
     }
+    assert_eq!(of("LOG", "json").log, "json".parse().unwrap());
     assert_eq!(of("URL", "whatever"), of_environment(&[]));
     assert_eq!(of("CONFIG", "whatever"), of_environment(&[]));
 }
@@ -257,7 +258,34 @@ limits: { body: 64kb, live_calls: 5000000000 }
 fidelity: { result_spelling: tables, max_call_time: soon }
 seed: -1
 ";
-    insta::assert_snapshot!(faults(layers(file, &[])), @"");
+    insta::assert_snapshot!(faults(layers(file, &[])), @r"
+    planet-emulator.yaml:1:1: unknown key `lisen`; hint: did you mean `listen`?
+    planet-emulator.yaml:2:9: expected an address such as `127.0.0.1:7526`, found `localhost`; hint: add a port: `localhost:7526`; port 0 takes any free one
+    planet-emulator.yaml:3:14: `callbacks.notify` has no effect beside `projects`; hint: put it into the projects: each has its own
+    planet-emulator.yaml:3:22: expected a URL such as `http://127.0.0.1:3000/planet/notify`, found `localhost:3000/x`; hint: begin it with a scheme: `http://localhost:3000/x`
+    planet-emulator.yaml:3:42: `callbacks.call_event` has no effect beside `projects`; hint: put it into the projects: each has its own
+    planet-emulator.yaml:3:54: expected a URL such as `http://127.0.0.1:3000/planet/notify`, found `http://a/#b`; hint: remove `#` and what follows: it is never sent
+    planet-emulator.yaml:5:13: expected a name such as `shop`, found `a b`; hint: a name has 1 to 64 of a-z A-Z 0-9 - _
+    planet-emulator.yaml:5:30: expected a service ID such as `shop-eval`, found `a_b`; hint: a service ID must consist of a-z A-Z 0-9 - . only, found `_`
+    planet-emulator.yaml:5:44: expected an API key such as `shop-key`, found empty text; hint: an API key has at least one of a-z A-Z 0-9 - _, and nothing else
+    planet-emulator.yaml:5:60: expected a secret of at least one character; hint: if it is a number or has special characters, put it in quotes
+    planet-emulator.yaml:6:75: expected a content ID of twelve hexadecimal digits as a key, found `12`
+    planet-emulator.yaml:6:97: expected a duration such as `50ms`, `3s` or `1m30s`, found the number `1`; hint: add a unit: `1s` or `1ms`
+    planet-emulator.yaml:7:13: duplicate `name`: another project has `b` already
+    planet-emulator.yaml:7:40: duplicate `api_key`: another project has `k` already
+    planet-emulator.yaml:7:70: expected a whole number from 1 to 4294967295, or nothing, found `0`
+    planet-emulator.yaml:7:80: expected `real` or a speed such as `20x`, found `fast`; hint: a speed is a number above 0, then `x`: `0.5x`, `20x`
+    planet-emulator.yaml:8:5: missing keys `service_id`, `api_key` and `api_secret`
+    planet-emulator.yaml:8:51: duplicate content ID `5498F04048FA`; hint: content IDs that differ in letter case only are the same
+    planet-emulator.yaml:9:22: expected a duration such as `50ms`, `3s` or `1m30s`, found the number `5`; hint: add a unit: `5s` or `5ms`
+    planet-emulator.yaml:9:40: expected a whole number from 1 to 4294967295, found `0`
+    planet-emulator.yaml:9:43: unknown key `retry`; hint: known keys are `allow_hosts`, `max_in_flight`, `max_in_flight_per_host`, `timeout`
+    planet-emulator.yaml:10:17: expected a size such as `64KiB`, found `64kb`; hint: write a whole number and `B`, `KiB`, `MiB` or `GiB`
+    planet-emulator.yaml:10:35: expected a whole number from 1 to 4294967295, found `5000000000`
+    planet-emulator.yaml:11:30: expected one of `table`, `example`, found `tables`; hint: did you mean `table`?
+    planet-emulator.yaml:11:53: expected a duration such as `50ms`, `3s` or `1m30s`, found `soon`; hint: write a number and a unit: `ms`, `s`, `m` or `h`
+    planet-emulator.yaml:12:7: expected a whole number of at least 0, or nothing, found `-1`
+    ");
 }
 
 #[test]
@@ -277,21 +305,47 @@ fn every_fault_of_the_environment_names_its_variable() {
         ("PLANET_EMULATOR_DELIVERY__MAX_IN_FLIGHT", ""),
         ("PLANET_EMULATOR_PROJECTS", "[{ api_secret: 7734, nam: a }]"),
     ];
-    insta::assert_snapshot!(faults(layers("", &environment)), @"");
+    insta::assert_snapshot!(faults(layers("", &environment)), @r"
+    PLANET_EMULATOR_CALLBACKS__NOTIFIY:1:1: unknown variable; hint: did you mean `PLANET_EMULATOR_CALLBACKS__NOTIFY`?
+    PLANET_EMULATOR_CALLBACKS__NOTIFY:1:1: expected a URL such as `http://127.0.0.1:3000/planet/notify`, found `localhost:3000`; hint: begin it with a scheme: `http://localhost:3000`
+    PLANET_EMULATOR_CALLBACKS__NOTIFY:1:1: `callbacks.notify` has no effect beside `projects`; hint: put it into the projects: each has its own
+    PLANET_EMULATOR_DELIVERY:1:4: expected `,` or `}`; hint: close what was opened before; text with any of `{}[],` must be in quotes
+    PLANET_EMULATOR_DELIVERY__MAX_IN_FLIGHT:1:1: expected a whole number from 1 to 4294967295, found nothing; hint: remove the key or give it a value
+    PLANET_EMULATOR_DELIVERY__TIMEOUT:1:1: expected a duration such as `50ms`, `3s` or `1m30s`, found `5`; hint: add a unit: `5s` or `5ms`
+    PLANET_EMULATOR_FIDELITY__STID:1:1: expected one of `send`, `omit`, found `sent`; hint: did you mean `send`?
+    PLANET_EMULATOR_LIMITS:2:3: unknown key `bdy`; hint: did you mean `body`?
+    PLANET_EMULATOR_LIMITS__BODY:1:1: expected a size such as `64KiB`, found `64kb`; hint: write a whole number and `B`, `KiB`, `MiB` or `GiB`
+    PLANET_EMULATOR_LISTN:1:1: unknown variable; hint: did you mean `PLANET_EMULATOR_LISTEN`?
+    PLANET_EMULATOR_PROJECTS:1:2: missing keys `service_id` and `api_key`
+    PLANET_EMULATOR_PROJECTS:1:16: expected a secret of at least one character; hint: if it is a number or has special characters, put it in quotes
+    PLANET_EMULATOR_PROJECTS:1:22: unknown key `nam`; hint: did you mean `name`?
+    PLANET_EMULATOR_PROJECTS__0__NAME:1:1: unknown variable; hint: this setting is given as a whole, as YAML: `PLANET_EMULATOR_PROJECTS`
+    PLANET_EMULATOR_SEED:1:1: expected a whole number of at least 0, or nothing, found `1.5`
+    PLANET_EMULATOR_listen:1:1: unknown variable; hint: did you mean `PLANET_EMULATOR_LISTEN`?
+    ");
 }
 
 #[test]
 fn faults_between_layers_are_told_where_the_later_one_stands() {
     let projects = format!("projects: [{PROJECT}]");
     let environment = [("PLANET_EMULATOR_CALLBACKS__NOTIFY", "http://a/b")];
-    insta::assert_snapshot!(faults(layers(&projects, &environment)), @"");
+    insta::assert_snapshot!(faults(layers(&projects, &environment)), @r"
+    PLANET_EMULATOR_CALLBACKS__NOTIFY:1:1: `callbacks.notify` has no effect beside `projects`; hint: put it into the projects: each has its own
+    ");
     let file = "callbacks: { notify: 'http://a/b' }\nrate_limit: 1";
     let two = format!("[{PROJECT}, {PROJECT}]");
     let environment = [("PLANET_EMULATOR_PROJECTS", two.as_str())];
-    insta::assert_snapshot!(faults(layers(file, &environment)), @"");
+    insta::assert_snapshot!(faults(layers(file, &environment)), @r"
+    PLANET_EMULATOR_PROJECTS:1:65: duplicate `name`: another project has `a` already
+    PLANET_EMULATOR_PROJECTS:1:92: duplicate `api_key`: another project has `k` already
+    planet-emulator.yaml:1:14: `callbacks.notify` has no effect beside `projects`; hint: put it into the projects: each has its own
+    planet-emulator.yaml:2:1: `rate_limit` has no effect beside `projects`; hint: put it into the projects: each has its own
+    ");
     let mut layers = layers("", &[]);
     layers.overrides.listen = Some("80".to_owned());
-    insta::assert_snapshot!(faults(layers), @"");
+    insta::assert_snapshot!(faults(layers), @r"
+    --listen:1:1: expected an address such as `127.0.0.1:7526`, found `80`; hint: put the host before the port: `127.0.0.1:80`
+    ");
 }
 
 #[test]
@@ -299,7 +353,19 @@ fn an_error_is_shown_with_the_line_at_fault() {
     let file =
         format!("projects:\n- {PROJECT}\n- {PROJECT}\n").replace("secret: x", "secret: hunter2");
     let error = load(layers(&file, &[])).expect_err("duplicates");
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @r"
+    error: duplicate `name`: another project has `a` already
+     --> planet-emulator.yaml:3:11
+      |
+    3 | - { name: a, service_id: s, api_key: k, api_secret: ******* }
+      |           ^
+
+    error: duplicate `api_key`: another project has `k` already
+     --> planet-emulator.yaml:3:38
+      |
+    3 | - { name: a, service_id: s, api_key: k, api_secret: ******* }
+      |                                      ^
+    ");
     let error = read_config_file(Path::new("no/such.yaml")).expect_err("no such file");
     assert!(
         error
@@ -311,7 +377,9 @@ fn an_error_is_shown_with_the_line_at_fault() {
 #[test]
 fn an_empty_file_is_in_order_and_two_documents_are_not() {
     assert_eq!(of_file("# nothing\n"), Settings::default());
-    insta::assert_snapshot!(faults(layers("seed: 1\n---\nseed: 2\n", &[])), @"");
+    insta::assert_snapshot!(faults(layers("seed: 1\n---\nseed: 2\n", &[])), @r"
+    planet-emulator.yaml:3:1: expected one document, found another one; hint: a configuration is one file without `---`
+    ");
 }
 
 #[test]

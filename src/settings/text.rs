@@ -14,7 +14,7 @@ use crate::clock::ClockMode;
 use crate::domain::{ContentId, ServiceId};
 
 /// The rule that a text must obey to become a setting.
-pub trait TextRule: Sized + fmt::Display {
+pub(super) trait TextRule: Sized + fmt::Display {
     /// The name of the format in JSON Schemas.
     const FORMAT: &'static str;
     /// What the rule asks for, with an article.
@@ -29,7 +29,7 @@ pub trait TextRule: Sized + fmt::Display {
 
 /// A setting that stands in files as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text<T>(pub T);
+pub(super) struct Text<T>(pub T);
 
 impl<T: TextRule> Serialize for Text<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -69,7 +69,7 @@ impl<T: TextRule> JsonSchema for Text<T> {
 
 /// Where to listen, as `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenAddress(pub String);
+pub(super) struct ListenAddress(pub String);
 
 impl TextRule for ListenAddress {
     const FORMAT: &'static str = "listen-address";
@@ -120,7 +120,7 @@ impl TextRule for ListenAddress {
 
 /// The name of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProjectName(pub String);
+pub(super) struct ProjectName(pub String);
 
 impl TextRule for ProjectName {
     const FORMAT: &'static str = "project-name";
@@ -138,7 +138,7 @@ impl TextRule for ProjectName {
 
 /// The public half of a project's credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiKey(pub String);
+pub(super) struct ApiKey(pub String);
 
 impl TextRule for ApiKey {
     const FORMAT: &'static str = "api-key";
@@ -160,7 +160,7 @@ fn is_letters_digits_hyphen_underscore(text: &str) -> bool {
 
 /// Where a callback goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallbackUrl(pub Url);
+pub(super) struct CallbackUrl(pub Url);
 
 impl TextRule for CallbackUrl {
     const FORMAT: &'static str = "callback-url";
@@ -241,19 +241,20 @@ display_inner!(ListenAddress, ProjectName, ApiKey, CallbackUrl);
 /// A text that nobody may read by accident.
 #[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(inline)]
-pub struct Secret(
+pub(crate) struct Secret(
     #[schemars(length(min = 1), extend("x-expected" = "a secret of at least one character"))]
     String,
 );
 
 impl Secret {
+    #[cfg(test)]
     /// Keeps a text secret.
-    pub fn new(text: impl Into<String>) -> Self {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
     /// The text, to compare or to send.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }

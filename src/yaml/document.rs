@@ -13,7 +13,7 @@ use super::{Fault, Source, builder, syntax};
 /// Parts are named by JSON pointers into the value. Where a pointer leads nowhere, its nearest
 /// ancestor that exists stands in, so that a fault always has a place.
 #[derive(Debug)]
-pub struct Document {
+pub(crate) struct Document {
     /// The text it stands in.
     pub source: Source,
     /// What it says.
@@ -24,7 +24,7 @@ pub struct Document {
 
 /// What could be read of a text in which something may be wrong.
 #[derive(Debug)]
-pub struct Salvage {
+pub(crate) struct Salvage {
     /// The documents up to the first fault of syntax, without the parts that have no value.
     pub documents: Vec<Document>,
     /// Everything that is wrong with the YAML itself.
@@ -49,7 +49,8 @@ impl Document {
     /// # Errors
     ///
     /// Everything that is wrong with the YAML itself, in reading order.
-    pub fn parse_all(source: &Source) -> Result<Vec<Self>, Vec<Fault>> {
+    #[cfg(test)]
+    pub(crate) fn parse_all(source: &Source) -> Result<Vec<Self>, Vec<Fault>> {
         let salvage = Self::salvage(source);
         if salvage.faults.is_empty() {
             Ok(salvage.documents)
@@ -59,7 +60,7 @@ impl Document {
     }
 
     /// Reads what can be read, so that the rest of a text can be checked though a part is at fault.
-    pub fn salvage(source: &Source) -> Salvage {
+    pub(crate) fn salvage(source: &Source) -> Salvage {
         let reading = builder::read(&source.text);
         let mut faults: Vec<Fault> = reading
             .faults
@@ -84,7 +85,7 @@ impl Document {
     }
 
     /// A fault at the value that the pointer names; at its key if the value is not written at all.
-    pub fn fault_at(&self, pointer: &str, message: impl Into<String>) -> Fault {
+    pub(crate) fn fault_at(&self, pointer: &str, message: impl Into<String>) -> Fault {
         let place = self.place(pointer);
         let span = match (&place.node.kind, place.key) {
             (Kind::Scalar { written: false }, Some(key)) if place.exact => key,
@@ -94,7 +95,7 @@ impl Document {
     }
 
     /// A fault at the key of the entry that the pointer names; at the value if it has no key.
-    pub fn fault_at_key(&self, pointer: &str, message: impl Into<String>) -> Fault {
+    pub(crate) fn fault_at_key(&self, pointer: &str, message: impl Into<String>) -> Fault {
         let place = self.place(pointer);
         let span = match place.key {
             Some(key) if place.exact => key,
@@ -106,7 +107,7 @@ impl Document {
     /// The value that the pointer names, as it is written, such as `0x10` for 16.
     ///
     /// `None` if the pointer leads nowhere or to a list or mapping.
-    pub fn source_text(&self, pointer: &str) -> Option<&str> {
+    pub(crate) fn source_text(&self, pointer: &str) -> Option<&str> {
         let place = self.place(pointer);
         let scalar = self.resolve(place.node);
         let found = place.exact && matches!(scalar.kind, Kind::Scalar { .. });
@@ -128,7 +129,7 @@ impl Document {
     }
 
     /// The line at which the document starts, counted from 1.
-    pub fn line(&self) -> usize {
+    pub(crate) fn line(&self) -> usize {
         self.fault_at("", "").line
     }
 

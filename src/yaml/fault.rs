@@ -10,7 +10,7 @@ use super::Source;
 
 /// Whether a fault keeps the text from being used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// The text cannot be used.
     Error,
     /// The text can be used, though probably not as its author meant.
@@ -19,7 +19,7 @@ pub enum Severity {
 
 impl Severity {
     /// The word for it in messages.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
@@ -31,7 +31,7 @@ impl Severity {
 ///
 /// Its `Display` is one line: `scenarios/x.yaml:5:3: unknown key …; hint: …`.
 #[derive(Clone, Debug)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// Whether the text can still be used.
     pub severity: Severity,
     /// The text.
@@ -52,12 +52,13 @@ pub struct Fault {
 
 impl Fault {
     /// A fault that keeps the text from being used; `span` counts bytes.
-    pub fn error(source: &Source, span: Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn error(source: &Source, span: Range<usize>, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, source, span, message.into())
     }
 
+    #[cfg(test)]
     /// A fault that does not keep the text from being used; `span` counts bytes.
-    pub fn warning(source: &Source, span: Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn warning(source: &Source, span: Range<usize>, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, source, span, message.into())
     }
 
@@ -78,21 +79,21 @@ impl Fault {
 
     /// Prints a few words beneath the part at fault.
     #[must_use]
-    pub fn with_label(mut self, label: impl Into<String>) -> Self {
+    pub(crate) fn with_label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
         self
     }
 
     /// Says what to do about it.
     #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// Says what to do about it, if that is known.
     #[must_use]
-    pub fn with_hint_if(mut self, hint: Option<String>) -> Self {
+    pub(crate) fn with_hint_if(mut self, hint: Option<String>) -> Self {
         self.hint = hint.or(self.hint);
         self
     }

@@ -39,9 +39,9 @@ mod tests;
 mod tree;
 mod words;
 
-pub use self::document::{Document, Salvage};
-pub use self::fault::{Fault, Severity};
-pub use self::nearest::nearest;
-pub use self::render::{Style, render};
-pub use self::shape::Shape;
-pub use self::source::Source;
+pub(crate) use self::document::Document;
+pub(crate) use self::fault::{Fault, Severity};
+pub(crate) use self::nearest::nearest;
+pub(crate) use self::render::{Style, render};
+pub(crate) use self::shape::Shape;
+pub(crate) use self::source::Source;

@@ -9,7 +9,7 @@ const LONGEST: usize = 64;
 ///
 /// Upper and lower case, and `-` and `_`, are alike. Of several names at the same distance the
 /// first one wins. A name that is cut short (`desc` for `description`) counts too, if nothing is nearer.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.is_empty() || name.len() > LONGEST {
         return None;
     }

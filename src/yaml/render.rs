@@ -8,7 +8,7 @@ use super::{Fault, Severity};
 
 /// How faults are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
+pub(crate) enum Style {
     /// Text only.
     Plain,
     /// With the escape sequences of a terminal that shows colours.
@@ -18,7 +18,7 @@ pub enum Style {
 /// Prints each fault with the line it stands in, an empty line between two.
 ///
 /// Colours only repeat what the words say.
-pub fn render(faults: &[Fault], style: Style) -> String {
+pub(crate) fn render(faults: &[Fault], style: Style) -> String {
     let renderer = match style {
         Style::Plain => Renderer::plain(),
         Style::Coloured => Renderer::styled(),

@@ -25,7 +25,7 @@ pub(super) type Formats = BTreeMap<String, FormatCheck>;
 ///
 /// The schema is the only truth about what may stand in a file. It is compiled once, at the first
 /// document, so a `Shape` is worth keeping.
-pub struct Shape<T> {
+pub(crate) struct Shape<T> {
     schema: Value,
     formats: Formats,
     validator: OnceLock<Validator>,
@@ -38,7 +38,7 @@ impl<T: DeserializeOwned + JsonSchema> Shape<T> {
     /// An `Option` in `T` means that a key may be left out, not that it may be null: for that, give
     /// the field `#[schemars(extend("x-nullable" = true))]`. What `x-expected` says in a schema is what
     /// messages say is expected.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             schema: schema::of::<T>(),
             formats: Formats::new(),
@@ -49,7 +49,7 @@ impl<T: DeserializeOwned + JsonSchema> Shape<T> {
 
     /// Adds a format of text; what its check has to say goes into the fault.
     #[must_use]
-    pub fn with_format<Check>(mut self, name: impl Into<String>, check: Check) -> Self
+    pub(crate) fn with_format<Check>(mut self, name: impl Into<String>, check: Check) -> Self
     where
         Check: Fn(&str) -> Result<(), String> + Send + Sync + 'static,
     {
@@ -59,7 +59,7 @@ impl<T: DeserializeOwned + JsonSchema> Shape<T> {
     }
 
     /// The JSON Schema, for editors.
-    pub fn schema(&self) -> &Value {
+    pub(crate) fn schema(&self) -> &Value {
         &self.schema
     }
 
@@ -68,7 +68,7 @@ impl<T: DeserializeOwned + JsonSchema> Shape<T> {
     /// # Panics
     ///
     /// If the schema of `T` is itself invalid, whatever the document.
-    pub fn check(&self, document: &Document) -> Vec<Fault> {
+    pub(crate) fn check(&self, document: &Document) -> Vec<Fault> {
         let validator = self.validator();
         if validator.is_valid(&document.value) {
             return Vec::new();
@@ -92,7 +92,7 @@ impl<T: DeserializeOwned + JsonSchema> Shape<T> {
     /// # Panics
     ///
     /// If the schema of `T` is itself invalid, whatever the document.
-    pub fn read(&self, document: &Document) -> Result<T, Vec<Fault>> {
+    pub(crate) fn read(&self, document: &Document) -> Result<T, Vec<Fault>> {
         let faults = self.check(document);
         if !faults.is_empty() {
             return Err(faults);
@@ -110,7 +110,7 @@ impl<T: DeserializeOwned + JsonSchema> Shape<T> {
     /// # Panics
     ///
     /// If the schema of `T` is itself invalid, whatever the text.
-    pub fn read_all(&self, source: &Source) -> Result<Vec<(Document, T)>, Vec<Fault>> {
+    pub(crate) fn read_all(&self, source: &Source) -> Result<Vec<(Document, T)>, Vec<Fault>> {
         let salvage = Document::salvage(source);
         let mut faults = salvage.faults;
         let mut values = Vec::new();

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 /// A text and what to call it in messages: its path as the user gave it, or `<built-in>/x.yaml`.
 #[derive(Clone)]
-pub struct Source {
+pub(crate) struct Source {
     /// What messages call the text.
     pub name: Arc<str>,
     /// The whole text, as it was read.
@@ -16,7 +16,7 @@ pub struct Source {
 
 impl Source {
     /// Names a text.
-    pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         Self {
             name: name.into(),
             text: text.into(),

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A callback as it arrived.
 #[derive(Debug, Clone)]
-pub struct Received {
+pub(crate) struct Received {
     /// The last segment of the path.
     pub callback: String,
     /// Everything after `?`, as it came.
@@ -25,22 +25,22 @@ pub struct Received {
 
 impl Received {
     /// The parameters, decoded.
-    pub fn parameters(&self) -> BTreeMap<String, String> {
+    pub(crate) fn parameters(&self) -> BTreeMap<String, String> {
         url::form_urlencoded::parse(self.query.as_bytes())
             .into_owned()
             .collect()
     }
 
-    pub fn parameter(&self, name: &str) -> Option<String> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         self.parameters().remove(name)
     }
 }
 
 /// What the receiver answers to a callback.
-pub type Answer = Arc<dyn Fn(&Received) -> HttpResponse + Send + Sync>;
+pub(crate) type Answer = Arc<dyn Fn(&Received) -> HttpResponse + Send + Sync>;
 
 /// A stand-in app server.
-pub struct Receiver {
+pub(crate) struct Receiver {
     pub url: String,
     received: mpsc::UnboundedReceiver<Received>,
     handle: ServerHandle,
@@ -48,11 +48,11 @@ pub struct Receiver {
 
 impl Receiver {
     /// Answers 200 to everything.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::answering(Arc::new(|_| HttpResponse::Ok().finish()))
     }
 
-    pub fn answering(answer: Answer) -> Self {
+    pub(crate) fn answering(answer: Answer) -> Self {
         let (sender, received) = mpsc::unbounded_channel();
         let server = HttpServer::new(move || {
             let (sender, answer) = (sender.clone(), answer.clone());
@@ -93,13 +93,17 @@ impl Receiver {
     }
 
     /// The next callback that arrives.
-    pub async fn next(&mut self) -> Received {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "bounds a failing test, not the emulation"
+    )]
+    pub(crate) async fn next(&mut self) -> Received {
         let next = tokio::time::timeout(PATIENCE, self.received.recv()).await;
         next.expect("a callback should arrive").unwrap()
     }
 
     /// What has arrived and was not taken yet.
-    pub fn rest(&mut self) -> Vec<Received> {
+    pub(crate) fn rest(&mut self) -> Vec<Received> {
         std::iter::from_fn(|| self.received.try_recv().ok()).collect()
     }
 }
@@ -111,18 +115,18 @@ impl Drop for Receiver {
 }
 
 /// An emulator and its receiver.
-pub struct TestBed {
+pub(crate) struct TestBed {
     pub emulator: Emulator,
     pub receiver: Receiver,
     pub client: reqwest::Client,
 }
 
 impl TestBed {
-    pub async fn start(configure: impl FnOnce(EmulatorBuilder) -> EmulatorBuilder) -> Self {
+    pub(crate) async fn start(configure: impl FnOnce(EmulatorBuilder) -> EmulatorBuilder) -> Self {
         Self::with_receiver(Receiver::start(), configure).await
     }
 
-    pub async fn with_receiver(
+    pub(crate) async fn with_receiver(
         receiver: Receiver,
         configure: impl FnOnce(EmulatorBuilder) -> EmulatorBuilder,
     ) -> Self {
@@ -136,17 +140,17 @@ impl TestBed {
     }
 
     /// Makes a call to this user of `shop-eval` with a sound body.
-    pub async fn call(&self, to_user_id: &str) -> (u16, Value) {
+    pub(crate) async fn call(&self, to_user_id: &str) -> (u16, Value) {
         self.call_with(to_user_id, &sound_body()).await
     }
 
-    pub async fn call_with(&self, to_user_id: &str, body: &Value) -> (u16, Value) {
+    pub(crate) async fn call_with(&self, to_user_id: &str, body: &Value) -> (u16, Value) {
         let request = self.request(to_user_id).body(body.to_string());
         answer_of(request).await
     }
 
     /// A request with sound headers and no body yet.
-    pub fn request(&self, to_user_id: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, to_user_id: &str) -> reqwest::RequestBuilder {
         let url = format!("{}{}", self.emulator.url(), path("shop-eval", to_user_id));
         self.client
             .post(url)
@@ -156,14 +160,14 @@ impl TestBed {
     }
 
     /// Makes a call that is accepted; gives back its session ID.
-    pub async fn accepted(&self, to_user_id: &str) -> String {
+    pub(crate) async fn accepted(&self, to_user_id: &str) -> String {
         let (status, body) = self.call(to_user_id).await;
         assert_eq!(status, 200, "{body}");
         body["data"]["sid"].as_str().unwrap().to_owned()
     }
 
     /// The record of a call once it has settled.
-    pub async fn settled(&self, sid: &str) -> Value {
+    pub(crate) async fn settled(&self, sid: &str) -> Value {
         let url = format!(
             "{}/_emulator/calls/{sid}/wait?for=settled&timeout=30s",
             self.emulator.url()
@@ -174,7 +178,7 @@ impl TestBed {
     }
 }
 
-pub fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     // Fails if another test was first, which is just as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
@@ -184,7 +188,7 @@ pub fn client() -> reqwest::Client {
         .unwrap()
 }
 
-pub async fn answer_of(request: reqwest::RequestBuilder) -> (u16, Value) {
+pub(crate) async fn answer_of(request: reqwest::RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
@@ -192,12 +196,12 @@ pub async fn answer_of(request: reqwest::RequestBuilder) -> (u16, Value) {
     (status, body)
 }
 
-pub fn path(service_id: &str, user_id: &str) -> String {
+pub(crate) fn path(service_id: &str, user_id: &str) -> String {
     format!("/tas/v2/agt_call/audio_caller/{service_id}/{user_id}")
 }
 
 /// A body that breaks no rule, and is played in 1 s + 1 x 3 s.
-pub fn sound_body() -> Value {
+pub(crate) fn sound_body() -> Value {
     json!({
         "requestContext": { "serviceId": "shop-eval", "userId": "AGENT" },
         "mediaSourceType": "STORED_SOURCE",

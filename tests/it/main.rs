@@ -1,4 +1,5 @@
 //! The emulator from the outside: real HTTP in, real HTTP out.
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 mod calls;
 mod helpers;
