@@ -1,6 +1,6 @@
 //! Scenarios: what happens in one call.
 //!
-//! [`file`] is their shape in YAML, [`phases`] what one variant of a scenario says, [`Catalog`] all
+//! [`mod@file`] is their shape in YAML, [`phases`] what one variant of a scenario says, [`Catalog`] all
 //! scenarios and the choice among them, [`plan`] the drawing of one call's plan. Pure but for loading.
 
 mod builtin;
