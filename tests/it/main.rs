@@ -1,4 +1,5 @@
 //! The emulator from the outside: real HTTP in, real HTTP out.
 
 mod calls;
+mod cli;
 mod helpers;
