@@ -359,12 +359,13 @@ fn a_typo_is_checked_with_1_and_shown_in_its_place() {
 fn warnings_do_not_fail_a_check() {
     let folder = Folder::new().with(
         "mine.yaml",
-        "name: mine\nmatch: { to_user_id: bob }\nresponse: { error: { status: 404 } }\ncallee: { action: decline }\n",
+        "name: mine\nmatch: { to_user_id: bob }\ncallee: { action: decline, prepares_for: 1s }\n",
     );
     let ended = run(&folder, &["check", "mine.yaml"]);
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert!(
-        ended.stderr.contains("warning") && ended.stderr.contains("1 file, 0 errors, 1 warning\n"),
+        ended.stderr.contains("`prepares_for` has no effect")
+            && ended.stderr.contains("1 file, 0 errors, 1 warning\n"),
         "{}",
         ended.stderr
     );
