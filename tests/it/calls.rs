@@ -22,3 +22,26 @@ async fn an_answered_call_sends_its_three_callbacks_in_order() {
     let agent = format!("planet-emulator/{}", env!("CARGO_PKG_VERSION"));
     assert_eq!(arrived[0].headers["user-agent"], agent);
 }
+
+#[tokio::test]
+async fn a_minute_of_ringing_ends_unanswered_and_nothing_follows() {
+    let mut bed = TestBed::start(|builder| {
+        builder
+            .clock("200x")
+            .scenario("name: ignores\nmatch: { to_user_id: nobody }\ncallee: { action: ignore }")
+    })
+    .await;
+
+    let sid = bed.accepted("nobody").await;
+    let record = bed.settled(&sid).await;
+
+    assert_eq!(record["end"]["reason"], "NOANSWER");
+    assert_eq!(record["end"]["terminate"], 18);
+    let names: Vec<_> = bed
+        .receiver
+        .rest()
+        .into_iter()
+        .map(|r| r.callback)
+        .collect();
+    assert_eq!(names, ["notify", "agent_call_status", "call_event"]);
+}
