@@ -352,7 +352,16 @@ fn a_typo_is_checked_with_1_and_shown_in_its_place() {
     );
     let ended = run(&folder, &["check"]);
     assert_eq!(ended.status, Some(1), "{ended:?}");
-    insta::assert_snapshot!(ended.stderr, @"");
+    insta::assert_snapshot!(ended.stderr, @r"
+    error: unknown key `acton`
+     --> scenarios/mine.yaml:3:11
+      |
+    3 | callee: { acton: decline, after: 2s }
+      |           ^^^^^
+      |
+      = hint: did you mean `action`?
+    1 file, 1 error, 0 warnings
+    ");
 }
 
 #[test]
