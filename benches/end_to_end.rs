@@ -135,8 +135,8 @@ impl Bench {
         let left = Arc::new(AtomicUsize::new(calls));
         let start = Instant::now();
         let mut connections = JoinSet::new();
-        for client in clients.iter().cloned() {
-            let (bench, left) = (self.clone(), left.clone());
+        for client in clients {
+            let (bench, left, client) = (self.clone(), left.clone(), client.clone());
             connections.spawn(async move {
                 let take = |left: usize| left.checked_sub(1);
                 while left
