@@ -4,3 +4,4 @@
 mod calls;
 mod cli;
 mod helpers;
+mod scenarios;
