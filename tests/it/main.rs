@@ -3,5 +3,8 @@
 
 mod calls;
 mod cli;
+mod errors;
 mod helpers;
+mod order;
 mod scenarios;
+mod wire;
