@@ -1,5 +1,10 @@
 //! The emulator from the outside: real HTTP in, real HTTP out.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, what does not hold may panic"
+)]
+
 mod calls;
 mod errors;
 mod helpers;
