@@ -298,7 +298,7 @@ async fn every_violation_is_told_at_its_field() {
     let as_array = Request::changed(|body| {
         body["storedSource"] = json!([body["storedSource"].take()]);
     });
-    let emulator = started("").await;
+    let emulator = started("fidelity: { malformed_peer_id: reject }").await;
     let answers = answers(
         &emulator,
         &[
@@ -314,7 +314,7 @@ async fn every_violation_is_told_at_its_field() {
     insta::assert_snapshot!(answers, @r#"
     nothing given: 400 {"status":"error","code":"400","message":"invalid parameter: requestContext, mediaSourceType, storedSource","data":{"requestContext":"is required","mediaSourceType":"is required","storedSource":"is required"},"timestamp":[ms]}
     storedSource as array: 400 {"status":"error","code":"400","message":"invalid parameter: storedSource","data":{"storedSource":"must be an object holding `storedAudioSources`, found an array"},"timestamp":[ms]}
-    several: 400 {"status":"error","code":"400","message":"invalid parameter: requestContext.userId, mediaSourceType, storedSource.storedAudioSources[1].contentId, storedSource.playCount, storedSource.playWaitTime, appSvrData, recordOnCloud","data":{"requestContext.userId":"is required","mediaSourceType":"must be `STORED_SOURCE`, found `LIVE`","storedSource.storedAudioSources[1].contentId":"must consist of hexadecimal digits only, found `x`","storedSource.playCount":"must be from 1 to 3, found 4","storedSource.playWaitTime":"must be from 1000 to 4000, found 999","appSvrData":"must be at most 4095 bytes of UTF-8, found 4096","recordOnCloud":"must be a boolean, found a string"},"timestamp":[ms]}
+    several: 400 {"status":"error","code":"400","message":"invalid parameter: to-serviceId, to-userId, requestContext.userId, mediaSourceType, storedSource.storedAudioSources[1].contentId, storedSource.playCount, storedSource.playWaitTime, appSvrData, recordOnCloud","data":{"to-serviceId":"must consist of a-z A-Z 0-9 - . only, found ` `","to-userId":"must consist of a-z A-Z 0-9 - _ only, found ` `","requestContext.userId":"is required","mediaSourceType":"must be `STORED_SOURCE`, found `LIVE`","storedSource.storedAudioSources[1].contentId":"must consist of hexadecimal digits only, found `x`","storedSource.playCount":"must be from 1 to 3, found 4","storedSource.playWaitTime":"must be from 1000 to 4000, found 999","appSvrData":"must be at most 4095 bytes of UTF-8, found 4096","recordOnCloud":"must be a boolean, found a string"},"timestamp":[ms]}
     1e400: 400 {"status":"error","code":"400","message":"invalid parameter: storedSource.playCount","data":{"storedSource.playCount":"must be an integer, found 1e400"},"timestamp":[ms]}
     1.5: 400 {"status":"error","code":"400","message":"invalid parameter: storedSource.playCount","data":{"storedSource.playCount":"must be an integer, found 1.5"},"timestamp":[ms]}
     text: 400 {"status":"error","code":"400","message":"invalid parameter: storedSource.playCount","data":{"storedSource.playCount":"must be an integer, found a string"},"timestamp":[ms]}

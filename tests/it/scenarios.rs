@@ -1,13 +1,13 @@
 //! Every shipped scenario, played end to end against a real receiver.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use planet_emulator::Emulator;
 use serde_json::Value;
+use tokio::net::TcpSocket;
 
 use crate::helpers::{Received, Receiver, TestBed, answer_of, client, path, sound_body};
 
@@ -208,7 +208,7 @@ async fn the_shipped_scenarios_send_what_they_say() {
     }
     let mut by_sid: BTreeMap<String, Vec<Received>> = BTreeMap::new();
     for received in bed.receiver.rest() {
-        let sid = received.parameter("sid").unwrap();
+        let sid = received.parameter("sid").expect("a sid");
         by_sid.entry(sid).or_default().push(received);
     }
     for (play, (status, record)) in PLAYS.iter().zip(records) {
@@ -245,7 +245,7 @@ fn check(play: &Play, status: u16, record: &Value, received: &[Received]) {
             for received in received {
                 match &*received.callback {
                     STATUS => check_status(received, *told, &title),
-                    EVENT => check_event(received, event.as_ref().unwrap(), &title),
+                    EVENT => check_event(received, event.as_ref().expect(&title), &title),
                     _ => {}
                 }
             }
@@ -283,7 +283,7 @@ fn check_event(received: &Received, end: &End, title: &str) {
         end.user_rel_code,
     ];
     assert_eq!(got, expected, "{title}");
-    let number = |name: &str| parameters[name].parse::<u64>().unwrap();
+    let number = |name: &str| parameters[name].parse::<u64>().expect("a number");
     let (setup, start, finish) = (
         number("setup_time"),
         number("start_time"),
@@ -342,9 +342,10 @@ async fn a_notify_that_is_answered_with_500_is_a_push_error() {
 
 #[tokio::test]
 async fn a_notify_url_where_nobody_listens_is_a_push_error() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/notify", free.local_addr().unwrap());
-    drop(free);
+    // Bound and never listened on: connections are refused, and nobody else gets the port.
+    let silent = TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/notify", silent.local_addr().unwrap());
     let mut bed = TestBed::start(|builder| builder.clock("100x").notify_url(url)).await;
     let sid = bed.accepted("alice").await;
     bed.settled(&sid).await;
