@@ -43,7 +43,8 @@ pub(super) fn refuse(core: &Core, error: &ErrorAnswer, now: Moment) -> HttpRespo
 /// Rationale: a callback must not overtake the API's answer. The server drops the body after encoding
 /// it and writes what it encoded in the same poll of the connection's task. What is spawned on the
 /// worker's own single-threaded runtime by then cannot run before that poll is over, hence not before
-/// the answer was written. Spawning from the handler instead is too early by exactly that write.
+/// the answer was handed to the socket. Lives on another thread's runtime would lose that order. The
+/// drop, not the handler, begins the life, so that it also happens when the client has gone meanwhile.
 pub(super) struct AnswerBody {
     text: Option<Bytes>,
     life: BeginOnDrop,

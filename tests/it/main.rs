@@ -1,11 +1,6 @@
 //! The emulator from the outside: real HTTP in, real HTTP out.
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test, what does not hold may panic"
-)]
-
 mod calls;
 mod cli;
 mod errors;
