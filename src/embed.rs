@@ -183,6 +183,8 @@ impl EmulatorBuilder {
     }
 
     fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        // What is said last counts, as with every other setting.
+        self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.into()));
         self
     }

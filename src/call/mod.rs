@@ -50,8 +50,8 @@ pub(crate) struct Life {
     engagement: Option<Engagement>,
     /// How Notify went, once that is known.
     notified: Option<Result<Moment, NotInitiated>>,
-    /// When Agent Call Status is through, or that the plan never sends it.
-    status_sent: bool,
+    /// When Agent Call Status was due, once its turn has come.
+    status_due: Option<Moment>,
     copies: Copies,
 }
 
@@ -82,7 +82,7 @@ impl Life {
             accepted_at,
             engagement: None,
             notified: None,
-            status_sent: false,
+            status_due: None,
             copies: Copies::default(),
         }
     }
@@ -124,10 +124,7 @@ impl Life {
         }
         let end = match self.initiate(answered).await {
             Ok(ringing) => Some(self.ring_and_talk(ringing).await),
-            Err(failure) => {
-                self.enter(CallState::Failed, failure.at);
-                failure.end
-            }
+            Err(failure) => failure.end,
         };
         if let Some(end) = end {
             self.end_and_report(end).await;
@@ -149,10 +146,14 @@ impl Life {
         let (result, verdict) = match notified {
             Err(failure) => {
                 let result = AgentCallResult::Fail(failure.fail_reason.clone());
-                (result, Err(NotInitiated { at: due, ..failure }))
+                (result, Err(failure))
             }
             Ok(_) => (self.plan.result.clone(), self.planned_verdict(due)),
         };
+        if let Err(failure) = &verdict {
+            self.line.clock.sleep_until(failure.at).await;
+            self.enter(CallState::Failed, failure.at);
+        }
         self.line.clock.sleep_until(due).await;
         if verdict.is_ok() {
             self.enter(CallState::Ringing, due);
@@ -264,7 +265,7 @@ impl Life {
 
     /// Sends Agent Call Status; true if the app server took it, or was not to be told.
     async fn report_status(&mut self, result: &AgentCallResult, due: Moment) -> bool {
-        if std::mem::replace(&mut self.status_sent, true) {
+        if self.status_due.replace(due).is_some() {
             return true;
         }
         let parameters = agent_call_status_parameters(self.sid, result, &self.line.fidelity);
@@ -296,10 +297,12 @@ impl Life {
         let parameters = call_event_parameters(self.sid, &self.call, &end, &self.line.fidelity);
         self.entry.change(|record| record.end = Some(end));
         self.enter(CallState::Ended, ended);
-        let due = ended + self.plan.call_event.after;
+        // Of a call that failed, the step before is Agent Call Status.
+        let step = self.status_due.map_or(ended, |status| status.max(ended));
+        let due = step + self.plan.call_event.after;
         let plan = self.plan.call_event.clone();
         self.send(Callback::CallEvent, &plan, due, parameters).await;
-        if !self.status_sent {
+        if self.status_due.is_none() {
             let result = match self
                 .entry
                 .read(|record| record.has_been(CallState::Ringing))
