@@ -37,8 +37,9 @@ pub(super) fn merge(layers: &Layers) -> Result<Merged, Vec<Fault>> {
         stack.extend(of_file(source, &mut faults));
     }
     let mut variables: Vec<_> = layers.environment.iter().collect();
-    // A variable for a whole mapping comes before those for its keys, which then win.
-    variables.sort();
+    // A variable for a whole mapping comes before those for its keys, which then win. Stable: of one
+    // that is given twice, the later wins.
+    variables.sort_by(|(one, _), (other, _)| one.cmp(other));
     for (name, value) in variables {
         stack.extend(of_variable(name, value, &mut faults));
     }

@@ -138,6 +138,18 @@ projects:
 }
 
 #[test]
+fn the_later_of_two_values_of_a_variable_wins() {
+    for (first, last) in [("1", "2"), ("2", "1")] {
+        let name = "PLANET_EMULATOR_SEED";
+        let settings = load(layers("", &[(name, first), (name, last)])).unwrap();
+        assert_eq!(
+            settings.seed.map(|seed| seed.to_string()),
+            Some(last.into())
+        );
+    }
+}
+
+#[test]
 fn a_later_layer_wins() {
     let file = "listen: 127.0.0.1:1\nseed: 1\nlog: json\nlimits: { body: 1KiB, live_calls: 7 }";
     let mut layers = layers(
