@@ -140,3 +140,80 @@ impl CallEntry {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::{Callee, Caller, MakeCall, Moment, ServiceId, UserId};
+
+    fn opened(journal: &Journal, number: u8) -> Arc<CallEntry> {
+        let call = MakeCall {
+            from: Caller {
+                service_id: ServiceId::parse("shop").unwrap(),
+                user_id: UserId::parse("AGENT").unwrap(),
+            },
+            to: Callee {
+                service_id: "shop".into(),
+                user_id: "alice".into(),
+            },
+            content_ids: Box::default(),
+            play_count: 1,
+            play_wait: Duration::ZERO,
+            app_svr_data: None,
+            call_start_message: None,
+            record_on_cloud: false,
+            use_responder_preparation: false,
+            initiation_failure: None,
+        };
+        let placed = PlacedCall {
+            project: "default".into(),
+            scenario: "answered".into(),
+            chosen_by: "default",
+            call: Arc::new(call),
+            request: "{}".into(),
+        };
+        let sid = Sid::from_random_bytes([number; 16]);
+        let now = Moment::from_epoch(Duration::ZERO);
+        journal.open(CallRecord::new(sid, placed, now))
+    }
+
+    fn has(journal: &Journal, entry: &CallEntry) -> bool {
+        journal.find(entry.read(|record| record.sid)).is_some()
+    }
+
+    #[test]
+    fn the_oldest_settled_calls_are_dropped_and_counted_and_live_ones_never() {
+        let journal = Journal::new(2);
+        let live = opened(&journal, 0);
+        let settled: Vec<_> = (1..=3).map(|number| opened(&journal, number)).collect();
+        for entry in &settled {
+            journal.settle(entry);
+        }
+
+        assert!(has(&journal, &live));
+        assert!(!has(&journal, &settled[0]));
+        assert!(has(&journal, &settled[1]) && has(&journal, &settled[2]));
+        let expected = JournalCounts {
+            live: 1,
+            settled: 2,
+            dropped: 1,
+        };
+        assert_eq!(journal.counts(), expected);
+    }
+
+    #[test]
+    fn what_a_live_call_still_owes_is_abandoned_once() {
+        let journal = Journal::new(10);
+        let live = opened(&journal, 0);
+        journal.settle(&opened(&journal, 1));
+
+        assert_eq!(journal.abandon_live_calls(), 3);
+
+        assert_eq!(journal.abandon_live_calls(), 0);
+        let outcomes: Vec<_> = live.read(|r| r.deliveries.iter().map(|d| d.outcome).collect());
+        assert_eq!(outcomes, [Outcome::Abandoned; 3]);
+        assert!(live.read(|record| record.settled));
+    }
+}
