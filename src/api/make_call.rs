@@ -29,10 +29,15 @@ pub(super) async fn make_agent_call(
     core: web::Data<Core>,
     limit: web::Data<BodyLimit>,
 ) -> Answer {
-    let answering = AssertUnwindSafe(answer(&request, payload, &core, **limit));
-    answering.catch_unwind().await.unwrap_or_else(|_| {
+    guarded(&core, answer(&request, payload, &core, **limit)).await
+}
+
+/// Answers a panic as Planet answers what it cannot categorise (contract 5.1).
+async fn guarded(core: &Core, answering: impl Future<Output = Answer>) -> Answer {
+    let caught = AssertUnwindSafe(answering).catch_unwind().await;
+    caught.unwrap_or_else(|_| {
         let error = ErrorAnswer::new(500, "INTERNAL_SERVER_ERROR");
-        refuse(&core, &error, core.now()).map_into_right_body()
+        refuse(core, &error, core.now()).map_into_right_body()
     })
 }
 
@@ -123,5 +128,35 @@ fn callee_path(request: &HttpRequest) -> CalleePath {
     CalleePath {
         service_id: segment(),
         user_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::to_bytes;
+    use url::Url;
+
+    use super::*;
+    use crate::scenario::catalog_of;
+    use crate::settings::Settings;
+
+    #[actix_web::test]
+    async fn a_panic_is_answered_in_the_error_body_of_all_others() {
+        let settings = Settings::default();
+        let catalog = catalog_of(&[], &settings.default_scenario)
+            .ok()
+            .unwrap()
+            .catalog;
+        let base = Url::parse("http://127.0.0.1:1").unwrap();
+        let core = Core::new(&settings, catalog, &base).unwrap();
+
+        let answer = guarded(&core, async { panic!("on purpose") }).await;
+
+        assert_eq!(answer.status(), 500);
+        let body = to_bytes(answer.into_body()).await.ok().unwrap();
+        let text = String::from_utf8_lossy(&body);
+        let expected =
+            r#"{"status":"error","code":"500","message":"INTERNAL_SERVER_ERROR","data":null,"#;
+        assert!(text.starts_with(expected), "{text}");
     }
 }
