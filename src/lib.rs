@@ -15,6 +15,7 @@ mod rate_limit;
 mod scenario;
 mod settings;
 mod startup;
+mod sync;
 mod telemetry;
 mod validate;
 mod wire;

@@ -4,7 +4,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::{Life, Line};
-use crate::clock::Clock;
+use crate::clock::Activity;
 use crate::delivery::{Attempt, shown, with_query};
 use crate::domain::{Callback, Moment, NotifySuccess, PlannedDelivery, Redirects, SendWhen, Sid};
 use crate::journal::{AttemptRecord, CallEntry, DeliveryRecord, Outcome};
@@ -45,12 +45,26 @@ pub(super) enum Sent {
 
 /// The further copies of callbacks that a call still has under way.
 #[derive(Debug, Default)]
-pub(super) struct Copies(Option<JoinSet<()>>);
+pub(super) struct Copies(Option<JoinSet<Activity>>);
 
 impl Copies {
-    pub(super) async fn finished(&mut self) {
-        if let Some(mut copies) = self.0.take() {
-            while copies.join_next().await.is_some() {}
+    /// Waits until none is under way; `call` is what they are copies for.
+    pub(super) async fn finished(&mut self, call: &Activity) {
+        let Some(mut copies) = self.0.take() else {
+            return;
+        };
+        // Each hands its activity over, busy: only once the call has gone on does the clock see it end.
+        while let Some(copy) = call.parked(copies.join_next()).await {
+            drop(copy);
+        }
+    }
+}
+
+impl Drop for Copies {
+    fn drop(&mut self) {
+        // A copy that is on its way is not cut off: whoever resets the project waits for it.
+        if let Some(copies) = &mut self.0 {
+            copies.detach_all();
         }
     }
 }
@@ -84,14 +98,12 @@ impl Life {
             line: self.line.clone(),
             entry: self.entry.clone(),
         };
+        self.activity.sleep_until(due).await;
         let sent = sending.send(due).await;
         if planned.copies > 1 {
-            let planned = planned.clone();
-            self.copies.0.get_or_insert_default().spawn(async move {
-                for copy in 1..planned.copies {
-                    sending.send(due + planned.copies_every * copy).await;
-                }
-            });
+            let dues = (1..planned.copies).map(|copy| due + planned.copies_every * copy);
+            let copies = sending.send_again(self.activity.branch(), dues.collect());
+            self.copies.0.get_or_insert_default().spawn(copies);
         }
         sent
     }
@@ -123,14 +135,25 @@ struct Sending {
 }
 
 impl Sending {
-    /// Sends it at `due`; the journal has it from the moment it is on its way.
-    async fn send(&self, due: Moment) -> Sent {
-        let clock: &Clock = &self.line.clock;
-        clock.sleep_until(due).await;
-        if self.line.courier.is_closed() {
-            // The emulator is being stopped, and the journal marks what is left as abandoned.
-            std::future::pending::<()>().await;
+    /// Sends the copies, each when it is due, or as many of them as there are before a reset.
+    async fn send_again(self, activity: Activity, dues: Vec<Moment>) -> Activity {
+        let dismissal = activity.dismissal();
+        let all = async {
+            for due in dues {
+                activity.sleep_until(due).await;
+                self.send(due).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = all => {}
+            () = dismissal.comes() => {}
         }
+        activity
+    }
+
+    /// Sends it, which was to happen at `due`; the journal has it from the moment it is on its way.
+    async fn send(&self, due: Moment) -> Sent {
         let index = self.entry.change(|record| {
             record.deliveries.push(DeliveryRecord {
                 callback: self.callback,
@@ -142,7 +165,7 @@ impl Sending {
             });
             record.deliveries.len() - 1
         });
-        let begun = clock.now();
+        let begun = self.line.clock().now();
         let attempt = self.line.courier.send(&self.url).await;
         let sent = self.judge(&attempt);
         self.log(&attempt);

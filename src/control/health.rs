@@ -26,7 +26,7 @@ pub(super) async fn get_health(core: web::Data<Core>) -> HttpResponse {
     HttpResponse::Ok().json(Health {
         ready: true,
         version: env!("CARGO_PKG_VERSION"),
-        projects: core.projects().count(),
+        projects: core.projects.count(),
         scenarios: core.catalog.len(),
         calls: Calls {
             live: counts.live,

@@ -5,6 +5,7 @@
 mod record;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -22,6 +23,7 @@ use crate::domain::Sid;
 #[derive(Debug)]
 pub(crate) struct Journal {
     settled_at_most: usize,
+    generations: AtomicU64,
     shelves: Mutex<Shelves>,
 }
 
@@ -45,8 +47,19 @@ impl Journal {
     pub(crate) fn new(settled_at_most: usize) -> Self {
         Self {
             settled_at_most,
+            generations: AtomicU64::new(0),
             shelves: Mutex::default(),
         }
+    }
+
+    /// A number higher than all before, for a run of a project.
+    pub(crate) fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Drops all of a project that belongs to generations below this one.
+    pub(crate) fn forget(&self, _project: &str, _below: u64) {
+        todo!()
     }
 
     /// Takes up a call that was just accepted.

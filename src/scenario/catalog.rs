@@ -72,6 +72,8 @@ impl Turns {
 /// Why a call has its scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChosenBy {
+    /// The control API.
+    Armed,
     /// The request's `X-Planet-Emulator-Scenario` header.
     Header,
     /// Its conditions.
@@ -83,6 +85,7 @@ pub(crate) enum ChosenBy {
 impl ChosenBy {
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Armed => "armed",
             Self::Header => "header",
             Self::Match => "match",
             Self::Default => "default",

@@ -271,6 +271,8 @@ pub(super) enum ActionFile {
     Ignore,
     /// Is in another call.
     Busy,
+    /// Does what the control API says.
+    Manual,
 }
 
 /// How the call ends earlier or otherwise than by itself.
