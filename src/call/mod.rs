@@ -18,7 +18,7 @@ use crate::domain::{
     AgentCallResult, CallEnd, CallState, Callback, CalleeAction, DisconnectReason, Fidelity,
     MakeCall, MissingNotifyUrl, Moment, Plan, SendWhen, Sid, StatusFailure,
 };
-use crate::journal::{CallEntry, Journal, StateRecord};
+use crate::journal::{CallEntry, Journal};
 use crate::wire::{
     Parameters, agent_call_status_parameters, call_event_parameters, notify_parameters,
 };
@@ -152,11 +152,11 @@ impl Life {
         };
         if let Err(failure) = &verdict {
             self.line.clock.sleep_until(failure.at).await;
-            self.enter(CallState::Failed, failure.at);
+            self.entry.enter(CallState::Failed, failure.at);
         }
         self.line.clock.sleep_until(due).await;
         if verdict.is_ok() {
-            self.enter(CallState::Ringing, due);
+            self.entry.enter(CallState::Ringing, due);
         }
         // Ahead of Call Event, unless that shall overtake it.
         if self.plan.call_event.send == SendWhen::BeforeAgentCallStatus && ends(&verdict) {
@@ -221,7 +221,7 @@ impl Life {
         let reaches_nobody =
             self.call.initiation_failure.is_some() || self.plan.callee.action == CalleeAction::Busy;
         if reaches_nobody {
-            self.drop_delivery(Callback::Notify);
+            self.entry.drop_delivery(Callback::Notify);
             return Ok(answered);
         }
         let due = answered + self.plan.notify.after;
@@ -233,8 +233,8 @@ impl Life {
         {
             Ok(engagement) => self.engagement = Some(engagement),
             Err(reason) => {
-                self.drop_delivery(Callback::Notify);
-                self.remark(format!(
+                self.entry.drop_delivery(Callback::Notify);
+                self.entry.remark(format!(
                     "notify was not sent: a party is in another call ({reason})"
                 ));
                 return Err(self.refuse(reason, due));
@@ -247,7 +247,7 @@ impl Life {
             Sent::NotWanted => return Ok(due),
             Sent::Accepted => {
                 let now = self.line.clock.now();
-                self.enter(CallState::Notified, now);
+                self.entry.enter(CallState::Notified, now);
                 return Ok(now);
             }
             Sent::NoUrl => match self.line.fidelity.missing_notify_url {
@@ -284,7 +284,7 @@ impl Life {
             if let Some(engagement) = &self.engagement {
                 engagement.talks();
             }
-            self.enter(state, at);
+            self.entry.enter(state, at);
         }
         course.end
     }
@@ -295,8 +295,8 @@ impl Life {
         self.line.clock.sleep_until(ended).await;
         self.engagement = None;
         let parameters = call_event_parameters(self.sid, &self.call, &end, &self.line.fidelity);
-        self.entry.change(|record| record.end = Some(end));
-        self.enter(CallState::Ended, ended);
+        self.entry.ends(end);
+        self.entry.enter(CallState::Ended, ended);
         // Of a call that failed, the step before is Agent Call Status.
         let step = self.status_due.map_or(ended, |status| status.max(ended));
         let due = step + self.plan.call_event.after;
@@ -321,18 +321,6 @@ impl Life {
     async fn settle(mut self) {
         self.copies.finished().await;
         self.line.journal.settle(&self.entry);
-        tracing::debug!(sid = %self.sid, "call settled");
-    }
-
-    fn enter(&self, state: CallState, at: Moment) {
-        self.entry
-            .change(|record| record.states.push(StateRecord { state, at }));
-        tracing::info!(sid = %self.sid, state = state.name(), "call {state}");
-    }
-
-    fn remark(&self, remark: String) {
-        tracing::warn!(sid = %self.sid, "{remark}");
-        self.entry.change(|record| record.remarks.push(remark));
     }
 
     fn wire_order(&self, callback: Callback, parameters: Parameters) -> Parameters {
