@@ -250,19 +250,13 @@ impl Core {
         let call = Arc::new(call);
         let placed = PlacedCall {
             project: project.name.clone(),
+            generation: run.generation,
+            clock: project.clock.clone(),
             scenario: scenario.name.clone(),
             chosen_by: chosen_by.name(),
             call: call.clone(),
             request: body.text.into(),
         };
-        tracing::info!(
-            %sid,
-            project = &*project.name,
-            scenario = &*scenario.name,
-            chosen_by = chosen_by.name(),
-            to = %format_args!("{}/{}", call.to.service_id, call.to.user_id),
-            "call accepted"
-        );
         let entry = self.journal.open(CallRecord::new(sid, placed, accepted_at));
         let line = (run.line.clone(), activity);
         Ok(Life::new(sid, call, plan, line, entry, accepted_at))

@@ -22,7 +22,7 @@ use crate::domain::{
     AgentCallResult, CallEnd, CallState, Callback, CalleeAction, DisconnectReason, Fidelity,
     MakeCall, MissingNotifyUrl, Moment, Plan, SendWhen, Sid, StatusFailure,
 };
-use crate::journal::{CallEntry, Journal, StateRecord};
+use crate::journal::{CallEntry, Journal};
 use crate::wire::{
     Parameters, agent_call_status_parameters, call_event_parameters, notify_parameters,
 };
@@ -296,7 +296,7 @@ impl Life {
         let reaches_nobody =
             self.call.initiation_failure.is_some() || self.plan.callee.action == CalleeAction::Busy;
         if reaches_nobody {
-            self.drop_delivery(Callback::Notify);
+            self.entry.drop_delivery(Callback::Notify);
             return Ok(answered);
         }
         let due = answered + self.plan.notify.after;
@@ -308,8 +308,8 @@ impl Life {
         {
             Ok(engagement) => self.engagement = Some(engagement),
             Err(reason) => {
-                self.drop_delivery(Callback::Notify);
-                self.remark(format!(
+                self.entry.drop_delivery(Callback::Notify);
+                self.entry.remark(format!(
                     "notify was not sent: a party is in another call ({reason})"
                 ));
                 return Err(self.refuse(reason, due));
@@ -404,8 +404,8 @@ impl Life {
         self.engagement = None;
         self.phone = None;
         let parameters = call_event_parameters(self.sid, &self.call, &end, &self.line.fidelity);
-        self.entry.change(|record| record.end = Some(end));
-        self.enter(CallState::Ended, ended);
+        self.entry.ends(end);
+        self.entry.enter(CallState::Ended, ended);
         // Of a call that failed, the step before is Agent Call Status.
         let step = self.status_due.map_or(ended, |status| status.max(ended));
         let due = step + self.plan.call_event.after;
@@ -430,22 +430,14 @@ impl Life {
     async fn settle(mut self) {
         self.copies.finished(&self.activity).await;
         self.line.journal.settle(&self.entry);
-        tracing::debug!(sid = %self.sid, "call settled");
     }
 
     fn enter(&mut self, state: CallState, at: Moment) {
-        self.entry
-            .change(|record| record.states.push(StateRecord { state, at }));
-        tracing::info!(sid = %self.sid, state = state.name(), "call {state}");
+        self.entry.enter(state, at);
         if let Some(done) = self.acted.take() {
             // Nobody waits any more: their loss.
             let _ = done.send(());
         }
-    }
-
-    fn remark(&self, remark: String) {
-        tracing::warn!(sid = %self.sid, "{remark}");
-        self.entry.change(|record| record.remarks.push(remark));
     }
 
     fn wire_order(&self, callback: Callback, parameters: Parameters) -> Parameters {

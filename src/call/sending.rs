@@ -6,8 +6,8 @@ use url::Url;
 use super::{Life, Line};
 use crate::clock::Activity;
 use crate::delivery::{Attempt, shown, with_query};
-use crate::domain::{Callback, Moment, NotifySuccess, PlannedDelivery, Redirects, SendWhen, Sid};
-use crate::journal::{AttemptRecord, CallEntry, DeliveryRecord, Outcome};
+use crate::domain::{Callback, Moment, NotifySuccess, PlannedDelivery, Redirects, SendWhen};
+use crate::journal::{AttemptRecord, CallEntry, Outcome};
 use crate::wire::Parameters;
 
 /// Where a project's callbacks go; `None` where no URL is registered.
@@ -79,19 +79,18 @@ impl Life {
         parameters: Parameters,
     ) -> Sent {
         if planned.send == SendWhen::Never {
-            self.drop_delivery(callback);
+            self.entry.drop_delivery(callback);
             return Sent::NotWanted;
         }
         let Some(target) = self.line.targets.of(callback) else {
-            self.drop_delivery(callback);
-            self.remark(format!(
+            self.entry.drop_delivery(callback);
+            self.entry.remark(format!(
                 "{callback} was not sent: no URL is registered for it"
             ));
             return Sent::NoUrl;
         };
         let parameters = self.wire_order(callback, parameters.edited(&planned.edits));
         let sending = Sending {
-            sid: self.sid,
             callback,
             url: with_query(target, &parameters.query()),
             parameters,
@@ -107,26 +106,10 @@ impl Life {
         }
         sent
     }
-
-    /// Records that a callback is not sent.
-    pub(super) fn drop_delivery(&self, callback: Callback) {
-        tracing::info!(sid = %self.sid, callback = callback.name(), "{callback} not sent");
-        self.entry.change(|record| {
-            record.deliveries.push(DeliveryRecord {
-                callback,
-                outcome: Outcome::Dropped,
-                due_at: None,
-                url: None,
-                parameters: Parameters::default(),
-                attempts: Vec::new(),
-            });
-        });
-    }
 }
 
 /// One callback, ready to be sent any number of times.
 struct Sending {
-    sid: Sid,
     callback: Callback,
     url: Url,
     parameters: Parameters,
@@ -154,39 +137,30 @@ impl Sending {
 
     /// Sends it, which was to happen at `due`; the journal has it from the moment it is on its way.
     async fn send(&self, due: Moment) -> Sent {
-        let index = self.entry.change(|record| {
-            record.deliveries.push(DeliveryRecord {
-                callback: self.callback,
-                outcome: Outcome::Pending,
-                due_at: Some(due),
-                url: Some(shown(&self.url).into()),
-                parameters: self.parameters.clone(),
-                attempts: Vec::new(),
-            });
-            record.deliveries.len() - 1
-        });
+        let url = shown(&self.url);
+        let parameters = self.parameters.clone();
+        let index = self
+            .entry
+            .begin_delivery(self.callback, due, url, parameters);
         let begun = self.line.clock().now();
         let attempt = self.line.courier.send(&self.url).await;
         let sent = self.judge(&attempt);
-        self.log(&attempt);
+        let outcome = match sent {
+            Sent::Accepted => Outcome::Delivered,
+            _ => Outcome::Failed,
+        };
+        let remark = self.remark_on(&attempt);
         let sent_at = begun + attempt.waited;
-        self.entry.change(|record| {
-            record.remarks.extend(self.remark_on(&attempt));
-            let delivery = &mut record.deliveries[index];
-            delivery.outcome = match sent {
-                Sent::Accepted => Outcome::Delivered,
-                _ => Outcome::Failed,
-            };
-            delivery.attempts.push(AttemptRecord {
-                sent_at,
-                lateness: sent_at.since(due),
-                latency: attempt.latency,
-                result: match attempt.result {
-                    Ok(answer) => Ok((answer.status, answer.body)),
-                    Err(error) => Err(error.to_string()),
-                },
-            });
-        });
+        let attempt = AttemptRecord {
+            sent_at,
+            lateness: sent_at.since(due),
+            latency: attempt.latency,
+            result: match attempt.result {
+                Ok(answer) => Ok((answer.status, answer.body)),
+                Err(error) => Err(error.to_string()),
+            },
+        };
+        self.entry.end_delivery(index, outcome, attempt, remark);
         sent
     }
 
@@ -221,26 +195,5 @@ impl Sending {
         }
         let unhappy = !(200..300).contains(&answer.status);
         unhappy.then(|| format!("{callback} was answered {}", answer.status))
-    }
-
-    fn log(&self, attempt: &Attempt) {
-        let (sid, callback) = (self.sid, self.callback);
-        let latency_ms = attempt.latency.as_millis();
-        match &attempt.result {
-            Ok(answer) => tracing::info!(
-                %sid,
-                callback = callback.name(),
-                status = answer.status,
-                latency_ms,
-                "{callback} answered"
-            ),
-            Err(error) => tracing::warn!(
-                %sid,
-                callback = callback.name(),
-                error = %error,
-                latency_ms,
-                "{callback} not delivered"
-            ),
-        }
     }
 }

@@ -1,18 +1,17 @@
 //! What happened: a bounded record of every call, in memory.
 //!
-//! The journal is written to and asked; it calls nobody.
+//! The life of a call tells its [`CallEntry`] what happens; the record, the log and who waits follow
+//! from that. The journal is written to and asked; it calls nobody.
 
+mod entry;
 mod record;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
-
-pub(crate) use record::{
-    AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall, StateRecord,
-};
+pub(crate) use entry::CallEntry;
+pub(crate) use record::{AttemptRecord, CallRecord, Outcome, PlacedCall};
 
 use crate::domain::Sid;
 
@@ -25,14 +24,6 @@ pub(crate) struct Journal {
     settled_at_most: usize,
     generations: AtomicU64,
     shelves: Mutex<Shelves>,
-}
-
-#[derive(Debug, Default)]
-struct Shelves {
-    calls: HashMap<Sid, Arc<CallEntry>>,
-    /// In the order in which they settled.
-    settled: VecDeque<Sid>,
-    dropped: u64,
 }
 
 /// How many calls the journal holds.
@@ -57,39 +48,53 @@ impl Journal {
         self.generations.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Drops all of a project that belongs to generations below this one.
-    pub(crate) fn forget(&self, _project: &str, _below: u64) {
-        todo!()
-    }
-
     /// Takes up a call that was just accepted.
     pub(crate) fn open(&self, record: CallRecord) -> Arc<CallEntry> {
-        let sid = record.sid;
-        let entry = Arc::new(CallEntry {
-            record: Mutex::new(record),
-            changed: Notify::new(),
-        });
-        locked(&self.shelves).calls.insert(sid, entry.clone());
-        entry
+        let call = &record.placed.call;
+        tracing::info!(
+            sid = %record.sid,
+            project = &*record.placed.project,
+            scenario = &*record.placed.scenario,
+            chosen_by = record.placed.chosen_by,
+            to = %format_args!("{}/{}", call.to.service_id, call.to.user_id),
+            "call accepted"
+        );
+        locked(&self.shelves).put(record)
     }
 
     /// Marks a call as settled: nothing more will be sent for it.
     pub(crate) fn settle(&self, entry: &CallEntry) {
-        let sid = entry.read(|record| record.sid);
-        entry.change(|record| record.settled = true);
-        let shelves = &mut *locked(&self.shelves);
-        shelves.settled.push_back(sid);
-        while shelves.settled.len() > self.settled_at_most {
-            if let Some(oldest) = shelves.settled.pop_front() {
-                shelves.calls.remove(&oldest);
-                shelves.dropped += 1;
-            }
+        if entry.settle() {
+            locked(&self.shelves).settle(entry.number, self.settled_at_most);
         }
     }
 
     /// The call of this session ID, unless it was never made or was dropped since.
     pub(crate) fn find(&self, sid: Sid) -> Option<Arc<CallEntry>> {
-        locked(&self.shelves).calls.get(&sid).cloned()
+        locked(&self.shelves).by_sid.get(&sid).cloned()
+    }
+
+    /// Removes what the generations of a project before `generation` left behind, live calls included. What
+    /// a removed call still tells is heard by nobody.
+    pub(crate) fn forget(&self, project: &str, generation: u64) {
+        let is_old = |entry: &CallEntry| {
+            entry.read(|record| {
+                &*record.placed.project == project && record.placed.generation < generation
+            })
+        };
+        let shelves = &mut *locked(&self.shelves);
+        let old: Vec<_> = shelves
+            .calls
+            .values()
+            .filter(|entry| is_old(entry))
+            .collect();
+        let old: Vec<_> = old.into_iter().map(|entry| entry.number).collect();
+        for number in old {
+            shelves.remove(number);
+        }
+        shelves
+            .settled
+            .retain(|number| shelves.calls.contains_key(number));
     }
 
     /// Settles every live call, with the callbacks it still owed as abandoned. Gives back how many
@@ -98,7 +103,7 @@ impl Journal {
         let entries: Vec<_> = locked(&self.shelves).calls.values().cloned().collect();
         let live = entries.iter().filter(|entry| !entry.read(|r| r.settled));
         live.map(|entry| {
-            let abandoned = entry.change(CallRecord::abandon);
+            let abandoned = entry.abandon();
             self.settle(entry);
             abandoned
         })
@@ -115,36 +120,51 @@ impl Journal {
     }
 }
 
-/// One call in the journal.
-#[derive(Debug)]
-pub(crate) struct CallEntry {
-    record: Mutex<CallRecord>,
-    changed: Notify,
+#[derive(Debug, Default)]
+struct Shelves {
+    /// By their numbers, hence in the order of acceptance.
+    calls: BTreeMap<u64, Arc<CallEntry>>,
+    by_sid: HashMap<Sid, Arc<CallEntry>>,
+    /// The numbers of the settled calls among them, in the order in which they settled.
+    settled: VecDeque<u64>,
+    /// How many calls were ever taken up.
+    opened: u64,
+    dropped: u64,
 }
 
-impl CallEntry {
-    /// Looks at the record as it stands.
-    pub(crate) fn read<T>(&self, look: impl FnOnce(&CallRecord) -> T) -> T {
-        look(&locked(&self.record))
+impl Shelves {
+    fn put(&mut self, record: CallRecord) -> Arc<CallEntry> {
+        self.opened += 1;
+        let entry = Arc::new(CallEntry::new(self.opened, record));
+        self.calls.insert(entry.number, entry.clone());
+        self.by_sid.insert(entry.sid(), entry.clone());
+        entry
     }
 
-    /// Changes the record and wakes who waits for it.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut CallRecord) -> T) -> T {
-        let changed = change(&mut locked(&self.record));
-        self.changed.notify_waiters();
-        changed
-    }
-
-    /// Waits until the record is as `wanted`; has no limit of its own.
-    pub(crate) async fn wait_until(&self, wanted: impl Fn(&CallRecord) -> bool) {
-        loop {
-            // Interest is registered before the check: a change in between is not missed.
-            let mut changed = std::pin::pin!(self.changed.notified());
-            changed.as_mut().enable();
-            if self.read(&wanted) {
-                return;
+    fn settle(&mut self, number: u64, at_most: usize) {
+        // A call that was forgotten in the meantime has no place here any more.
+        if self.calls.contains_key(&number) {
+            self.settled.push_back(number);
+        }
+        while self.settled.len() > at_most {
+            if let Some(oldest) = self.settled.pop_front() {
+                self.remove(oldest);
+                self.dropped += 1;
             }
-            changed.await;
+        }
+    }
+
+    fn remove(&mut self, number: u64) {
+        let Some(entry) = self.calls.remove(&number) else {
+            return;
+        };
+        // With a seed, the calls after a reset have the session IDs of the calls before it.
+        if self
+            .by_sid
+            .get(&entry.sid())
+            .is_some_and(|e| e.number == number)
+        {
+            self.by_sid.remove(&entry.sid());
         }
     }
 }
@@ -159,9 +179,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::clock::{Clock, ClockMode};
     use crate::domain::{Callee, Caller, MakeCall, Moment, ServiceId, UserId};
 
     fn opened(journal: &Journal, number: u8) -> Arc<CallEntry> {
+        opened_in(journal, number, ("default", 0))
+    }
+
+    /// A call of this project and generation of it.
+    fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<CallEntry> {
         let call = MakeCall {
             from: Caller {
                 service_id: ServiceId::parse("shop").unwrap(),
@@ -181,7 +207,9 @@ mod tests {
             initiation_failure: None,
         };
         let placed = PlacedCall {
-            project: "default".into(),
+            project: of.0.into(),
+            generation: of.1,
+            clock: Clock::new(ClockMode::Real),
             scenario: "answered".into(),
             chosen_by: "default",
             call: Arc::new(call),
@@ -228,5 +256,36 @@ mod tests {
         let outcomes: Vec<_> = live.read(|r| r.deliveries.iter().map(|d| d.outcome).collect());
         assert_eq!(outcomes, [Outcome::Abandoned; 3]);
         assert!(live.read(|record| record.settled));
+    }
+
+    #[test]
+    fn forgetting_removes_exactly_the_older_generations_of_one_project() {
+        let journal = Journal::new(3);
+        let [live, settled, twin] = [0, 1, 2].map(|n| opened_in(&journal, n, ("shop", 0)));
+        let other = opened_in(&journal, 3, ("bank", 0));
+        let new = opened_in(&journal, 4, ("shop", 1));
+        let new_twin = opened_in(&journal, 2, ("shop", 1));
+        journal.settle(&settled);
+        journal.settle(&other);
+
+        journal.forget("shop", 1);
+
+        for gone in [&live, &settled] {
+            assert!(!has(&journal, gone));
+        }
+        for kept in [&other, &new] {
+            assert!(has(&journal, kept));
+        }
+        let found = journal.find(twin.sid()).unwrap();
+        assert!(Arc::ptr_eq(&found, &new_twin));
+        let expected = JournalCounts {
+            live: 2,
+            settled: 1,
+            dropped: 0,
+        };
+        assert_eq!(journal.counts(), expected);
+
+        journal.settle(&live);
+        assert_eq!(journal.counts(), expected, "what is forgotten stays so");
     }
 }

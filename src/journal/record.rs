@@ -5,6 +5,7 @@ use serde::ser::{SerializeMap, SerializeStruct, Serializer};
 use serde::{Serialize, ser};
 use serde_json::value::RawValue;
 
+use crate::clock::Clock;
 use crate::domain::{CallEnd, CallState, Callback, MakeCall, Moment, Sid};
 use crate::wire::Parameters;
 
@@ -12,6 +13,11 @@ use crate::wire::Parameters;
 #[derive(Debug)]
 pub(crate) struct PlacedCall {
     pub(crate) project: Arc<str>,
+    /// How many times the project was reset before.
+    pub(crate) generation: u64,
+    /// The project's.
+    #[expect(dead_code, reason = "events, which are to come, are stamped by it")]
+    pub(crate) clock: Clock,
     pub(crate) scenario: Arc<str>,
     pub(crate) chosen_by: &'static str,
     pub(crate) call: Arc<MakeCall>,
@@ -123,18 +129,41 @@ impl CallRecord {
         }
         for callback in Callback::ALL {
             if !self.deliveries.iter().any(|d| d.callback == callback) {
-                self.deliveries.push(DeliveryRecord {
-                    callback,
-                    outcome: Outcome::Abandoned,
-                    due_at: None,
-                    url: None,
-                    parameters: Parameters::default(),
-                    attempts: Vec::new(),
-                });
+                let unsent = DeliveryRecord::unsent(callback, Outcome::Abandoned);
+                self.deliveries.push(unsent);
                 abandoned += 1;
             }
         }
         abandoned
+    }
+}
+
+impl DeliveryRecord {
+    /// A callback on its way.
+    pub(super) fn begun(
+        callback: Callback,
+        due: Moment,
+        url: String,
+        parameters: Parameters,
+    ) -> Self {
+        Self {
+            due_at: Some(due),
+            url: Some(url.into()),
+            parameters,
+            ..Self::unsent(callback, Outcome::Pending)
+        }
+    }
+
+    /// A callback that is not sent.
+    pub(super) fn unsent(callback: Callback, outcome: Outcome) -> Self {
+        Self {
+            callback,
+            outcome,
+            due_at: None,
+            url: None,
+            parameters: Parameters::default(),
+            attempts: Vec::new(),
+        }
     }
 }
 

@@ -1,0 +1,153 @@
+use std::sync::Mutex;
+
+use tokio::sync::Notify;
+
+use super::locked;
+use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, StateRecord};
+use crate::domain::{CallEnd, CallState, Callback, Moment, Sid};
+use crate::wire::Parameters;
+
+/// One call in the journal: its life tells here what happens.
+#[derive(Debug)]
+pub(crate) struct CallEntry {
+    /// The place in the order of acceptance.
+    pub(super) number: u64,
+    sid: Sid,
+    record: Mutex<CallRecord>,
+    changed: Notify,
+}
+
+impl CallEntry {
+    pub(super) fn new(number: u64, record: CallRecord) -> Self {
+        Self {
+            number,
+            sid: record.sid,
+            record: Mutex::new(record),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(crate) fn sid(&self) -> Sid {
+        self.sid
+    }
+
+    /// Looks at the record as it stands.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&CallRecord) -> T) -> T {
+        look(&locked(&self.record))
+    }
+
+    /// Waits until the record is as `wanted`; has no limit of its own.
+    pub(crate) async fn wait_until(&self, wanted: impl Fn(&CallRecord) -> bool) {
+        loop {
+            // Interest is registered before the check: a change in between is not missed.
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.read(&wanted) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// The call entered `state`.
+    pub(crate) fn enter(&self, state: CallState, at: Moment) {
+        tracing::info!(sid = %self.sid, state = state.name(), "call {state}");
+        self.change(|record| record.states.push(StateRecord { state, at }));
+    }
+
+    /// Says what the app server, or who wrote the scenario, should know.
+    pub(crate) fn remark(&self, remark: String) {
+        tracing::warn!(sid = %self.sid, "{remark}");
+        self.change(|record| record.remarks.push(remark));
+    }
+
+    /// How the call ends; to be told before the state is entered.
+    pub(crate) fn ends(&self, end: CallEnd) {
+        self.change(|record| record.end = Some(end));
+    }
+
+    /// A callback is not sent.
+    pub(crate) fn drop_delivery(&self, callback: Callback) {
+        tracing::info!(sid = %self.sid, callback = callback.name(), "{callback} not sent");
+        self.change(|record| {
+            let unsent = DeliveryRecord::unsent(callback, Outcome::Dropped);
+            record.deliveries.push(unsent);
+        });
+    }
+
+    /// A callback is on its way from now on, to `url` without secrets. Gives back its index, by which
+    /// to tell the rest.
+    pub(crate) fn begin_delivery(
+        &self,
+        callback: Callback,
+        due: Moment,
+        url: String,
+        parameters: Parameters,
+    ) -> usize {
+        let delivery = DeliveryRecord::begun(callback, due, url, parameters);
+        self.change(|record| {
+            record.deliveries.push(delivery);
+            record.deliveries.len() - 1
+        })
+    }
+
+    /// A delivery was tried, and that came of it. With [`Outcome::Pending`] another try follows.
+    pub(crate) fn end_delivery(
+        &self,
+        index: usize,
+        outcome: Outcome,
+        attempt: AttemptRecord,
+        remark: Option<String>,
+    ) {
+        let callback = self.read(|record| record.deliveries[index].callback);
+        self.log_attempt(callback, &attempt);
+        self.change(|record| {
+            record.remarks.extend(remark);
+            let delivery = &mut record.deliveries[index];
+            delivery.outcome = outcome;
+            delivery.attempts.push(attempt);
+        });
+    }
+
+    fn log_attempt(&self, callback: Callback, attempt: &AttemptRecord) {
+        let sid = self.sid;
+        let latency_ms = attempt.latency.as_millis();
+        match &attempt.result {
+            Ok((status, _)) => tracing::info!(
+                %sid,
+                callback = callback.name(),
+                status,
+                latency_ms,
+                "{callback} answered"
+            ),
+            Err(error) => tracing::warn!(
+                %sid,
+                callback = callback.name(),
+                error = %error,
+                latency_ms,
+                "{callback} not delivered"
+            ),
+        }
+    }
+
+    /// Marks the call as settled; false if it was already.
+    pub(super) fn settle(&self) -> bool {
+        let first = self.change(|record| !std::mem::replace(&mut record.settled, true));
+        if first {
+            tracing::debug!(sid = %self.sid, "call settled");
+        }
+        first
+    }
+
+    /// Marks what is owed as abandoned; gives back how many callbacks that are.
+    pub(super) fn abandon(&self) -> usize {
+        self.change(CallRecord::abandon)
+    }
+
+    /// Changes the record and wakes who waits for it.
+    fn change<T>(&self, change: impl FnOnce(&mut CallRecord) -> T) -> T {
+        let changed = change(&mut locked(&self.record));
+        self.changed.notify_waiters();
+        changed
+    }
+}
