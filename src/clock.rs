@@ -19,7 +19,7 @@ mod tests;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,6 +29,7 @@ use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
 use crate::domain::Moment;
+use crate::sync::locked;
 pub(crate) use activity::{Activities, Activity, Parking};
 pub(crate) use mode::ClockMode;
 use sleepers::{Place, Sleepers};
@@ -240,7 +241,7 @@ impl Clock {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0.state)
     }
 
     fn is_busier(&self) {

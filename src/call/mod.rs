@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use engaged::Engagements;
 pub(crate) use phone::{PhoneAction, Phones};
-pub(crate) use sending::Targets;
+pub(crate) use sending::{NotReplayable, SentLog, Targets};
 
 use crate::clock::{Activities, Activity, Clock};
 use crate::delivery::Courier;
@@ -41,6 +41,7 @@ pub(crate) struct Line {
     pub(crate) activities: Arc<Activities>,
     pub(crate) engagements: Arc<Engagements>,
     pub(crate) phones: Arc<Phones>,
+    pub(crate) sent: SentLog,
 }
 
 impl Line {
@@ -59,6 +60,7 @@ impl Line {
             activities: Arc::new(Activities::new(clock)),
             engagements: Arc::default(),
             phones: Arc::default(),
+            sent: SentLog::default(),
         }
     }
 

@@ -1,5 +1,6 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use thiserror::Error;
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -8,6 +9,7 @@ use crate::clock::Activity;
 use crate::delivery::{Attempt, shown, with_query};
 use crate::domain::{Callback, Moment, NotifySuccess, PlannedDelivery, Redirects, SendWhen};
 use crate::journal::{AttemptRecord, CallEntry, Outcome};
+use crate::sync::locked;
 use crate::wire::Parameters;
 
 /// Where a project's callbacks go; `None` where no URL is registered.
@@ -24,6 +26,28 @@ impl Targets {
             Callback::Notify => self.notify.as_ref(),
             Callback::AgentCallStatus => self.agent_call_status.as_ref(),
             Callback::CallEvent => self.call_event.as_ref(),
+        }
+    }
+}
+
+/// The deliveries that were over since somebody began to ask, in the order in which they ended.
+#[derive(Debug, Default)]
+pub(crate) struct SentLog(Mutex<Option<Vec<(Arc<CallEntry>, usize)>>>);
+
+impl SentLog {
+    /// Forgets what was noted and notes from now on.
+    pub(crate) fn begin(&self) {
+        *locked(&self.0) = Some(Vec::new());
+    }
+
+    /// Notes no more, and gives back what was noted: calls with the index of a delivery.
+    pub(crate) fn end(&self) -> Vec<(Arc<CallEntry>, usize)> {
+        locked(&self.0).take().unwrap_or_default()
+    }
+
+    fn note(&self, entry: &Arc<CallEntry>, index: usize) {
+        if let Some(sent) = &mut *locked(&self.0) {
+            sent.push((entry.clone(), index));
         }
     }
 }
@@ -98,7 +122,7 @@ impl Life {
             entry: self.entry.clone(),
         };
         self.activity.sleep_until(due).await;
-        let sent = sending.send(due).await;
+        let (_, sent) = sending.send(due).await;
         if planned.copies > 1 {
             let dues = (1..planned.copies).map(|copy| due + planned.copies_every * copy);
             let copies = sending.send_again(self.activity.branch(), dues.collect());
@@ -115,6 +139,50 @@ struct Sending {
     parameters: Parameters,
     line: Arc<Line>,
     entry: Arc<CallEntry>,
+}
+
+/// Why a delivery cannot be replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum NotReplayable {
+    #[error("the call has no such delivery")]
+    Unknown,
+    #[error("it was never sent, so that there is nothing to send again")]
+    NeverSent,
+    #[error("no URL is registered for this callback")]
+    NoUrl,
+}
+
+impl Line {
+    /// Sends a callback of any call of the project once more, as it was sent the first time but to the
+    /// URL of now. Gives back the index of the new delivery, once it is over.
+    ///
+    /// # Errors
+    /// When there is nothing that could be sent again.
+    pub(crate) async fn replay(
+        self: Arc<Self>,
+        activity: Activity,
+        entry: Arc<CallEntry>,
+        index: usize,
+    ) -> Result<usize, NotReplayable> {
+        let (callback, parameters) = entry.read(|record| {
+            let delivery = record.deliveries.get(index);
+            let delivery = delivery.ok_or(NotReplayable::Unknown)?;
+            match delivery.due_at {
+                Some(_) => Ok((delivery.callback, delivery.parameters.clone())),
+                None => Err(NotReplayable::NeverSent),
+            }
+        })?;
+        let target = self.targets.of(callback).ok_or(NotReplayable::NoUrl)?;
+        let sending = Sending {
+            callback,
+            url: with_query(target, &parameters.query()),
+            parameters,
+            line: self.clone(),
+            entry,
+        };
+        let (index, _) = sending.send(activity.now()).await;
+        Ok(index)
+    }
 }
 
 impl Sending {
@@ -135,8 +203,9 @@ impl Sending {
         activity
     }
 
-    /// Sends it, which was to happen at `due`; the journal has it from the moment it is on its way.
-    async fn send(&self, due: Moment) -> Sent {
+    /// Sends it, which was to happen at `due`; the journal has it from the moment it is on its way. Gives
+    /// back its index there.
+    async fn send(&self, due: Moment) -> (usize, Sent) {
         let url = shown(&self.url);
         let parameters = self.parameters.clone();
         let index = self
@@ -161,7 +230,8 @@ impl Sending {
             },
         };
         self.entry.end_delivery(index, outcome, attempt, remark);
-        sent
+        self.line.sent.note(&self.entry, index);
+        (index, sent)
     }
 
     /// Contract 10-7: which answers are success.

@@ -2,9 +2,9 @@ use std::sync::Mutex;
 
 use tokio::sync::Notify;
 
-use super::locked;
 use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, StateRecord};
 use crate::domain::{CallEnd, CallState, Callback, Moment, Sid};
+use crate::sync::locked;
 use crate::wire::Parameters;
 
 /// One call in the journal: its life tells here what happens.

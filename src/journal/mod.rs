@@ -8,12 +8,13 @@ mod record;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 pub(crate) use entry::CallEntry;
 pub(crate) use record::{AttemptRecord, CallRecord, Outcome, PlacedCall};
 
 use crate::domain::Sid;
+use crate::sync::locked;
 
 /// The calls of all projects.
 ///
@@ -167,11 +168,6 @@ impl Shelves {
             self.by_sid.remove(&entry.sid());
         }
     }
-}
-
-/// A panic while the lock was held leaves a record that may lack a line, which is still worth showing.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
