@@ -176,7 +176,7 @@ mod tests {
 
     use super::*;
     use crate::clock::{Clock, ClockMode};
-    use crate::domain::{Callee, Caller, MakeCall, Moment, ServiceId, UserId};
+    use crate::domain::{MakeCall, Moment};
 
     fn opened(journal: &Journal, number: u8) -> Arc<CallEntry> {
         opened_in(journal, number, ("default", 0))
@@ -184,24 +184,7 @@ mod tests {
 
     /// A call of this project and generation of it.
     fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<CallEntry> {
-        let call = MakeCall {
-            from: Caller {
-                service_id: ServiceId::parse("shop").unwrap(),
-                user_id: UserId::parse("AGENT").unwrap(),
-            },
-            to: Callee {
-                service_id: "shop".into(),
-                user_id: "alice".into(),
-            },
-            content_ids: Box::default(),
-            play_count: 1,
-            play_wait: Duration::ZERO,
-            app_svr_data: None,
-            call_start_message: None,
-            record_on_cloud: false,
-            use_responder_preparation: false,
-            initiation_failure: None,
-        };
+        let call = MakeCall::sample("alice");
         let placed = PlacedCall {
             project: of.0.into(),
             generation: of.1,
