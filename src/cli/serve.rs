@@ -27,7 +27,7 @@ pub(super) struct ServeArgs {
     /// Fixes session IDs, drawn delays and choices
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// How time passes: real, or a speed such as 20x
+    /// How time passes: real, a speed such as 20x, or manual
     #[arg(long, value_name = "MODE")]
     clock: Option<ClockMode>,
     /// How logs are written to stderr

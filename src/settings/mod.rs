@@ -6,6 +6,7 @@
 
 mod file;
 mod layers;
+mod request;
 mod secrecy;
 mod size;
 #[cfg(test)]
@@ -21,10 +22,10 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
-pub(crate) use self::file::LogFormat;
 use self::file::{CallbacksFile, ProjectFile, SettingsFile};
-pub(crate) use self::text::Secret;
-use self::text::Text;
+pub(crate) use self::file::{LogFormat, with_text_rules};
+pub(crate) use self::request::{Identity, ProjectRequest};
+pub(crate) use self::text::{Secret, Text};
 use crate::clock::ClockMode;
 use crate::domain::{Callback, ContentId, Fidelity, HumanDuration, ServiceId};
 use crate::yaml::{Fault, Source, Style, render};
