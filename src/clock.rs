@@ -48,8 +48,6 @@ struct Inner {
     /// How many activities are doing something rather than waiting.
     busy: AtomicUsize,
     quiet: Notify,
-    /// One at a time moves a manual clock.
-    advancing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -128,7 +126,6 @@ impl Clock {
             }),
             busy: AtomicUsize::new(0),
             quiet: Notify::new(),
-            advancing: tokio::sync::Mutex::new(()),
         }))
     }
 
@@ -161,12 +158,11 @@ impl Clock {
     /// Moves a manual clock from one due moment to the next, in order. At each, waits until all that
     /// was set going there is done or waits for a later moment; what takes real time meanwhile, such as
     /// an app server's answer, is given it. What is due at the same moment goes one after the other, in
-    /// the order in which the activities began.
+    /// the order in which the activities began. Not to be called again before it has returned.
     ///
     /// # Errors
     /// When the clock is not manual, or is switched while this is under way.
     pub(crate) async fn advance(&self, how: Advance) -> Result<(), NotManual> {
-        let _turn = self.0.advancing.lock().await;
         self.require_manual()?;
         self.quiet().await;
         let limit = match how {

@@ -21,7 +21,7 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    fn of(&self, callback: Callback) -> Option<&Url> {
+    pub(crate) fn of(&self, callback: Callback) -> Option<&Url> {
         match callback {
             Callback::Notify => self.notify.as_ref(),
             Callback::AgentCallStatus => self.agent_call_status.as_ref(),
@@ -34,15 +34,28 @@ impl Targets {
 #[derive(Debug, Default)]
 pub(crate) struct SentLog(Mutex<Option<Vec<(Arc<CallEntry>, usize)>>>);
 
-impl SentLog {
-    /// Forgets what was noted and notes from now on.
-    pub(crate) fn begin(&self) {
-        *locked(&self.0) = Some(Vec::new());
-    }
+/// Notes deliveries until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Noting<'a>(&'a SentLog);
 
-    /// Notes no more, and gives back what was noted: calls with the index of a delivery.
-    pub(crate) fn end(&self) -> Vec<(Arc<CallEntry>, usize)> {
-        locked(&self.0).take().unwrap_or_default()
+impl Noting<'_> {
+    /// What was noted: calls with the index of a delivery.
+    pub(crate) fn end(self) -> Vec<(Arc<CallEntry>, usize)> {
+        locked(&self.0.0).take().unwrap_or_default()
+    }
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        *locked(&self.0.0) = None;
+    }
+}
+
+impl SentLog {
+    /// Notes from now on; for one at a time.
+    pub(crate) fn begin(&self) -> Noting<'_> {
+        *locked(&self.0) = Some(Vec::new());
+        Noting(self)
     }
 
     fn note(&self, entry: &Arc<CallEntry>, index: usize) {
