@@ -7,4 +7,5 @@ mod errors;
 mod helpers;
 mod order;
 mod scenarios;
+mod stopping;
 mod wire;
