@@ -366,6 +366,7 @@ fn an_error_is_shown_with_the_line_at_fault() {
         format!("projects:\n- {PROJECT}\n- {PROJECT}\n").replace("secret: x", "secret: hunter2");
     let error = load(layers(&file, &[])).expect_err("duplicates");
     insta::assert_snapshot!(error, @r"
+    faulty settings
     error: duplicate `name`: another project has `a` already
      --> planet-emulator.yaml:3:11
       |
