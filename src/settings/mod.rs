@@ -305,7 +305,10 @@ impl fmt::Display for SettingsError {
             Self::Unreadable { path, reason } => {
                 write!(f, "cannot read config file `{}`: {reason}", path.display())
             }
-            Self::Faults(faults) => f.write_str(render(faults, Style::Plain).trim_end()),
+            Self::Faults(faults) => {
+                let rendered = render(faults, Style::Plain);
+                write!(f, "faulty settings\n{}", rendered.trim_end())
+            }
         }
     }
 }

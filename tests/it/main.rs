@@ -5,6 +5,8 @@ mod calls;
 mod cli;
 mod errors;
 mod helpers;
+mod not_initiated;
 mod order;
 mod scenarios;
+mod stopping;
 mod wire;
