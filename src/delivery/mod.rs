@@ -19,7 +19,7 @@ use ::url::Url;
 
 use self::allow::AllowedHosts;
 use self::client::Client;
-use self::limits::{Limits, Place};
+use self::limits::Limits;
 use crate::clock::Stopwatch;
 use crate::domain::Redirects;
 
@@ -51,16 +51,14 @@ struct Inner {
     client: Client,
 }
 
-/// What became of one sending, which counts as in flight until this is dropped: who waits for callbacks
-/// in flight then finds them recorded.
-#[derive(Debug)]
+/// What became of one sending.
+#[derive(Debug, Clone)]
 pub(crate) struct Attempt {
     /// How long it waited for a free place.
     pub waited: Duration,
     /// From sending until the answer's head and the start of its body, or until it failed.
     pub latency: Duration,
     pub result: Result<Answer, DeliveryError>,
-    _place: Option<Place>,
 }
 
 /// What the app server answered.
@@ -114,11 +112,10 @@ impl Courier {
                 waited: Duration::ZERO,
                 latency: Duration::ZERO,
                 result: Err(refusal),
-                _place: None,
             };
         }
         let waiting = Stopwatch::start();
-        let place = inner.limits.enter(url).await;
+        let _place = inner.limits.enter(url).await;
         let waited = waiting.elapsed();
 
         let sending = Stopwatch::start();
@@ -128,7 +125,6 @@ impl Courier {
             waited,
             latency: sending.elapsed(),
             result,
-            _place: Some(place),
         }
     }
 }

@@ -461,10 +461,8 @@ async fn a_queue_before_one_host_holds_no_other_up() {
     assert!(slow.requests.recv().await.unwrap().starts_with("GET /3 "));
     slow.release.notify_one();
     let third = third.await.unwrap();
-    assert!(third.result.is_ok(), "{third:?}");
+    third.result.unwrap();
     assert!(third.waited > Duration::ZERO);
-    assert_eq!(courier.in_flight(), 1, "until the attempt is dropped");
-    drop(third);
     assert_eq!(courier.0.limits.visitors(), 0);
 }
 
