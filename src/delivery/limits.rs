@@ -11,7 +11,6 @@ use crate::sync::locked;
 #[derive(Debug)]
 pub(super) struct Limits {
     total: Arc<Semaphore>,
-    size: usize,
     per_host: usize,
     hosts: Arc<Mutex<Hosts>>,
 }
@@ -38,7 +37,6 @@ impl Limits {
         let sensible = |bound: usize| bound.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             total: Arc::new(Semaphore::new(sensible(total))),
-            size: sensible(total),
             per_host: sensible(per_host),
             hosts: Arc::default(),
         }
@@ -55,11 +53,6 @@ impl Limits {
             _of_host: of_host,
             _visit: visit,
         }
-    }
-
-    /// How many places are taken.
-    pub(super) fn taken(&self) -> usize {
-        self.size - self.total.available_permits()
     }
 
     fn visit(&self, name: String) -> (Visit, Arc<Semaphore>) {

@@ -12,7 +12,6 @@ mod tests;
 mod url;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::url::Url;
@@ -46,7 +45,6 @@ pub(crate) struct Courier(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     limits: Limits,
-    closed: AtomicBool,
     allowed: Arc<AllowedHosts>,
     client: Client,
 }
@@ -83,25 +81,9 @@ impl Courier {
     fn with_client(options: &DeliveryOptions, allowed: Arc<AllowedHosts>, client: Client) -> Self {
         Self(Arc::new(Inner {
             limits: Limits::new(options.max_in_flight, options.max_in_flight_per_host),
-            closed: AtomicBool::new(false),
             allowed,
             client,
         }))
-    }
-
-    /// How many callbacks are being sent right now.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.0.limits.taken()
-    }
-
-    /// From now on, no callback is sent any more; those in flight are not touched.
-    pub(crate) fn close(&self) {
-        self.0.closed.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether callbacks are no longer sent.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.0.closed.load(Ordering::Relaxed)
     }
 
     /// Waits for a free place, then sends GET `url`.
