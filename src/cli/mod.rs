@@ -2,6 +2,7 @@
 
 mod call;
 mod check;
+mod exec;
 mod exit;
 mod files;
 mod healthcheck;
@@ -9,6 +10,8 @@ mod http;
 mod listen;
 mod schema;
 mod serve;
+mod summary;
+mod supervise;
 
 use std::process::ExitCode;
 
@@ -20,7 +23,8 @@ use clap::{Parser, Subcommand};
     name = "planet-emulator",
     version,
     args_conflicts_with_subcommands = true,
-    after_help = "Exit status: 0 fine, 1 faults found, 2 wrong usage, 3 cannot start.\n\
+    after_help = "Exit status: 0 fine, 1 faults found, 2 wrong usage, 3 cannot start,\n\
+                  70 callbacks failed under `exec --strict`.\n\
                   Without a command, the emulator is served: `planet-emulator --clock 20x`."
 )]
 struct Cli {
@@ -34,6 +38,11 @@ struct Cli {
 enum Command {
     /// Run the emulator (as without a command)
     Serve(serve::ServeArgs),
+    /// Run a command with an emulator of its own, and stop both
+    Exec(exec::ExecArgs),
+    /// What stands between `exec` and its command
+    #[command(hide = true)]
+    Supervise(supervise::SuperviseArgs),
     /// Lint config and scenario files
     Check(check::CheckArgs),
     /// Print the JSON Schema of config or scenario files
@@ -59,6 +68,8 @@ pub fn run() -> ExitCode {
     runtime.block_on(async {
         match cli.command.unwrap_or(Command::Serve(cli.serve)) {
             Command::Serve(args) => serve::run(args).await,
+            Command::Exec(args) => exec::run(args).await,
+            Command::Supervise(args) => supervise::run(args).await,
             Command::Check(args) => check::run(args),
             Command::Schema(args) => schema::run(args),
             Command::Listen(args) => listen::run(args).await,

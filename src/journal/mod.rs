@@ -79,10 +79,15 @@ impl Journal {
         locked(&self.shelves).calls.get(&sid).cloned()
     }
 
+    /// Every call that is held, in no order.
+    pub(crate) fn calls(&self) -> Vec<Arc<CallEntry>> {
+        locked(&self.shelves).calls.values().cloned().collect()
+    }
+
     /// Settles every live call, with the callbacks it still owed as abandoned. Gives back how many
     /// callbacks these are.
     pub(crate) fn abandon_live_calls(&self) -> usize {
-        let entries: Vec<_> = locked(&self.shelves).calls.values().cloned().collect();
+        let entries = self.calls();
         let live = entries.iter().filter(|entry| !entry.read(|r| r.settled));
         live.map(|entry| {
             let abandoned = entry.change(CallRecord::abandon);

@@ -4,6 +4,7 @@
 mod calls;
 mod cli;
 mod errors;
+mod exec;
 mod helpers;
 mod order;
 mod scenarios;
