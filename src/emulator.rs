@@ -64,14 +64,8 @@ impl Core {
     /// # Errors
     /// When callbacks cannot be sent at all, as with a host in `delivery.allow_hosts` that is none.
     pub(crate) fn new(settings: &Settings, catalog: Catalog, base: &Url) -> anyhow::Result<Self> {
-        let courier = Courier::new(&DeliveryOptions {
-            timeout: settings.delivery.timeout,
-            max_in_flight: settings.delivery.max_in_flight,
-            max_in_flight_per_host: settings.delivery.max_in_flight_per_host,
-            allow_hosts: settings.delivery.allow_hosts.clone(),
-            redirects: settings.fidelity.redirects,
-        })
-        .context("cannot set up the delivery of callbacks")?;
+        let courier = Courier::new(&delivery_options(settings))
+            .context("cannot set up the delivery of callbacks")?;
         let fidelity = Arc::new(settings.fidelity.clone());
         let journal = Arc::new(Journal::new(settings.limits.journal_calls));
         let project = |project: &ProjectSettings| {
@@ -300,6 +294,17 @@ impl Core {
     /// The time for answers that belong to no project: the first project's.
     pub(crate) fn now(&self) -> Moment {
         self.projects[0].1.line.clock.now()
+    }
+}
+
+/// How callbacks are sent, as the settings say.
+pub(crate) fn delivery_options(settings: &Settings) -> DeliveryOptions {
+    DeliveryOptions {
+        timeout: settings.delivery.timeout,
+        max_in_flight: settings.delivery.max_in_flight,
+        max_in_flight_per_host: settings.delivery.max_in_flight_per_host,
+        allow_hosts: settings.delivery.allow_hosts.clone(),
+        redirects: settings.fidelity.redirects,
     }
 }
 

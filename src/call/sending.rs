@@ -6,7 +6,7 @@ use url::Url;
 use super::{Life, Line};
 use crate::clock::Clock;
 use crate::delivery::{Attempt, shown, with_query};
-use crate::domain::{Callback, Moment, NotifySuccess, PlannedDelivery, Redirects, SendWhen, Sid};
+use crate::domain::{Callback, Moment, PlannedDelivery, Redirects, SendWhen, Sid};
 use crate::journal::{AttemptRecord, CallEntry, DeliveryRecord, Outcome};
 use crate::wire::Parameters;
 
@@ -172,10 +172,7 @@ impl Sending {
         let Ok(answer) = &attempt.result else {
             return Sent::Unreachable;
         };
-        let success = match self.line.fidelity.notify_success {
-            NotifySuccess::Any2xx => (200..300).contains(&answer.status),
-            NotifySuccess::Only200 => answer.status == 200,
-        };
+        let success = self.line.fidelity.notify_success.covers(answer.status);
         if success {
             Sent::Accepted
         } else {
