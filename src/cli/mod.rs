@@ -2,6 +2,9 @@
 
 mod call;
 mod check;
+mod container;
+mod diagnosis;
+mod doctor;
 mod exec;
 mod exit;
 mod files;
@@ -51,6 +54,8 @@ enum Command {
     Listen(listen::ListenArgs),
     /// Make a sample call
     Call(call::CallArgs),
+    /// Probe every configured callback URL and explain what is wrong
+    Doctor(doctor::DoctorArgs),
     /// Exit 0 if an emulator is ready
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -74,6 +79,7 @@ pub fn run() -> ExitCode {
             Command::Schema(args) => schema::run(args),
             Command::Listen(args) => listen::run(args).await,
             Command::Call(args) => call::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Healthcheck(args) => healthcheck::run(args).await,
         }
     })

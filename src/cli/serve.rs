@@ -18,7 +18,7 @@ use crate::yaml::{Source, Style, render};
 pub(super) struct ServeArgs {
     /// The config file [default: planet-emulator.yaml, if it is there]
     #[arg(long, value_name = "FILE", env = "PLANET_EMULATOR_CONFIG")]
-    pub(super) config: Option<PathBuf>,
+    config: Option<PathBuf>,
     /// Where to listen, such as 127.0.0.1:7526; port 0 is any free one
     #[arg(long, value_name = "ADDR")]
     pub(super) listen: Option<String>,
@@ -37,6 +37,16 @@ pub(super) struct ServeArgs {
     /// Writes the port to this file once the emulator is ready
     #[arg(long, value_name = "FILE")]
     pub(super) port_file: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// As if nothing else were given.
+    pub(super) fn with_config(config: Option<PathBuf>) -> Self {
+        Self {
+            config,
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -3,6 +3,7 @@
 
 mod calls;
 mod cli;
+mod doctor;
 mod errors;
 mod exec;
 mod helpers;
