@@ -83,14 +83,8 @@ impl Core {
     /// # Errors
     /// When callbacks cannot be sent at all, as with a host in `delivery.allow_hosts` that is none.
     pub(crate) fn new(settings: &Settings, catalog: Catalog, base: &Url) -> anyhow::Result<Self> {
-        let courier = Courier::new(&DeliveryOptions {
-            timeout: settings.delivery.timeout,
-            max_in_flight: settings.delivery.max_in_flight,
-            max_in_flight_per_host: settings.delivery.max_in_flight_per_host,
-            allow_hosts: settings.delivery.allow_hosts.clone(),
-            redirects: settings.fidelity.redirects,
-        })
-        .context("cannot set up the delivery of callbacks")?;
+        let courier = Courier::new(&delivery_options(settings))
+            .context("cannot set up the delivery of callbacks")?;
         let core = Self {
             projects: Projects::default(),
             access: settings.access,
@@ -393,6 +387,17 @@ impl Core {
     /// The time for answers that belong to no project.
     pub(crate) fn now(&self) -> Moment {
         self.clock.now()
+    }
+}
+
+/// How callbacks are sent, as the settings say.
+pub(crate) fn delivery_options(settings: &Settings) -> DeliveryOptions {
+    DeliveryOptions {
+        timeout: settings.delivery.timeout,
+        max_in_flight: settings.delivery.max_in_flight,
+        max_in_flight_per_host: settings.delivery.max_in_flight_per_host,
+        allow_hosts: settings.delivery.allow_hosts.clone(),
+        redirects: settings.fidelity.redirects,
     }
 }
 

@@ -7,7 +7,7 @@ use url::Url;
 use super::{Life, Line};
 use crate::clock::Activity;
 use crate::delivery::{Attempt, shown, with_query};
-use crate::domain::{Callback, Moment, NotifySuccess, PlannedDelivery, Redirects, SendWhen};
+use crate::domain::{Callback, Moment, PlannedDelivery, Redirects, SendWhen};
 use crate::journal::{AttemptRecord, CallEntry, Outcome};
 use crate::sync::locked;
 use crate::wire::Parameters;
@@ -252,10 +252,7 @@ impl Sending {
         let Ok(answer) = &attempt.result else {
             return Sent::Unreachable;
         };
-        let success = match self.line.fidelity.notify_success {
-            NotifySuccess::Any2xx => (200..300).contains(&answer.status),
-            NotifySuccess::Only200 => answer.status == 200,
-        };
+        let success = self.line.fidelity.notify_success.covers(answer.status);
         if success {
             Sent::Accepted
         } else {

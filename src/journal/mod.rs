@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub(crate) use entry::CallEntry;
-pub(crate) use record::{AttemptRecord, CallRecord, Outcome, PlacedCall};
+pub(crate) use record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall};
 
 use crate::domain::Sid;
 use crate::sync::locked;
@@ -98,10 +98,15 @@ impl Journal {
             .retain(|number| shelves.calls.contains_key(number));
     }
 
+    /// Every call that is held, in no order.
+    pub(crate) fn calls(&self) -> Vec<Arc<CallEntry>> {
+        locked(&self.shelves).calls.values().cloned().collect()
+    }
+
     /// Settles every live call, with the callbacks it still owed as abandoned. Gives back how many
     /// callbacks these are.
     pub(crate) fn abandon_live_calls(&self) -> usize {
-        let entries: Vec<_> = locked(&self.shelves).calls.values().cloned().collect();
+        let entries = self.calls();
         let live = entries.iter().filter(|entry| !entry.read(|r| r.settled));
         live.map(|entry| {
             let abandoned = entry.abandon();

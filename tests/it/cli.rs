@@ -38,7 +38,7 @@ impl Folder {
         self
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }
@@ -70,9 +70,9 @@ pub(crate) fn program(folder: &Folder, arguments: &[&str]) -> Command {
 /// What a program that has ended left behind.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    pub status: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs the program to its end.
@@ -90,7 +90,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let stderr = child.stderr.take().unwrap();
@@ -117,7 +117,7 @@ impl Process {
     }
 
     /// The next line on stdout.
-    fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let line = self.stdout.recv_timeout(PATIENCE);
         line.unwrap_or_else(|error| {
             let told: Vec<_> = self.stderr.try_iter().collect();
@@ -195,7 +195,7 @@ fn port_of(url: &str) -> u16 {
 }
 
 /// An address at which nobody listens.
-fn closed_url() -> String {
+pub(crate) fn closed_url() -> String {
     let listener = std::net::TcpListener::bind(ANY_PORT).unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }

@@ -3,7 +3,9 @@
 
 mod calls;
 mod cli;
+mod doctor;
 mod errors;
+mod exec;
 mod helpers;
 mod not_initiated;
 mod order;
