@@ -5,6 +5,9 @@
 
 mod entry;
 mod record;
+#[cfg(test)]
+mod sample;
+mod view;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -169,49 +172,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use super::sample::{opened, opened_in};
     use super::*;
-    use crate::clock::{Clock, ClockMode};
-    use crate::domain::{Callee, Caller, MakeCall, Moment, ServiceId, UserId};
-
-    fn opened(journal: &Journal, number: u8) -> Arc<CallEntry> {
-        opened_in(journal, number, ("default", 0))
-    }
-
-    /// A call of this project and generation of it.
-    fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<CallEntry> {
-        let call = MakeCall {
-            from: Caller {
-                service_id: ServiceId::parse("shop").unwrap(),
-                user_id: UserId::parse("AGENT").unwrap(),
-            },
-            to: Callee {
-                service_id: "shop".into(),
-                user_id: "alice".into(),
-            },
-            content_ids: Box::default(),
-            play_count: 1,
-            play_wait: Duration::ZERO,
-            app_svr_data: None,
-            call_start_message: None,
-            record_on_cloud: false,
-            use_responder_preparation: false,
-            initiation_failure: None,
-        };
-        let placed = PlacedCall {
-            project: of.0.into(),
-            generation: of.1,
-            clock: Clock::new(ClockMode::Real),
-            scenario: "answered".into(),
-            chosen_by: "default",
-            call: Arc::new(call),
-            request: "{}".into(),
-        };
-        let sid = Sid::from_random_bytes([number; 16]);
-        let now = Moment::from_epoch(Duration::ZERO);
-        journal.open(CallRecord::new(sid, placed, now))
-    }
 
     fn has(journal: &Journal, entry: &CallEntry) -> bool {
         journal.find(entry.read(|record| record.sid)).is_some()

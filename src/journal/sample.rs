@@ -1,0 +1,51 @@
+//! Calls for the tests of the journal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{CallEntry, CallRecord, Journal, PlacedCall};
+use crate::clock::{Clock, ClockMode};
+use crate::domain::{Callee, Caller, MakeCall, Moment, ServiceId, Sid, UserId};
+
+/// So many milliseconds after the epoch.
+pub(super) fn at(millis: u64) -> Moment {
+    Moment::from_epoch(Duration::from_millis(millis))
+}
+
+pub(super) fn opened(journal: &Journal, number: u8) -> Arc<CallEntry> {
+    opened_in(journal, number, ("default", 0))
+}
+
+/// A call of this project and generation of it.
+pub(super) fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<CallEntry> {
+    let (project, generation) = of;
+    let call = MakeCall {
+        from: Caller {
+            service_id: ServiceId::parse("shop").unwrap(),
+            user_id: UserId::parse("AGENT").unwrap(),
+        },
+        to: Callee {
+            service_id: "shop".into(),
+            user_id: format!("user-{number}").into(),
+        },
+        content_ids: Box::default(),
+        play_count: 1,
+        play_wait: Duration::ZERO,
+        app_svr_data: None,
+        call_start_message: None,
+        record_on_cloud: false,
+        use_responder_preparation: false,
+        initiation_failure: None,
+    };
+    let placed = PlacedCall {
+        project: project.into(),
+        generation,
+        clock: Clock::new(ClockMode::Real),
+        scenario: "answered".into(),
+        chosen_by: "default",
+        call: Arc::new(call),
+        request: r#"{"playCount": 1}"#.into(),
+    };
+    let sid = Sid::from_random_bytes([number; 16]);
+    journal.open(CallRecord::new(sid, placed, at(0)))
+}
