@@ -4,7 +4,15 @@
 //! from that. The journal is written to and asked; it calls nobody.
 
 mod entry;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the control API does not ask yet")
+)]
+mod query;
 mod record;
+#[cfg_attr(not(test), expect(dead_code, reason = "the API does not tell yet"))]
+mod request;
+mod ring;
 #[cfg(test)]
 mod sample;
 mod view;
@@ -13,18 +21,23 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use entry::CallEntry;
+#[expect(unused_imports, reason = "the control API does not ask yet")]
+pub(crate) use query::{CallFilter, Page, RequestFilter};
 pub(crate) use record::{AttemptRecord, CallRecord, Outcome, PlacedCall};
+pub(crate) use request::{RequestEntry, RequestRecord};
 
 use crate::domain::Sid;
+use ring::Ring;
 
-/// The calls of all projects.
+/// The calls and requests of all projects.
 ///
 /// Holds every live call and the latest settled ones: the oldest settled calls are dropped first, and
-/// what was dropped is counted.
+/// what was dropped is counted. Holds as many of the latest requests.
 #[derive(Debug)]
 pub(crate) struct Journal {
     settled_at_most: usize,
     shelves: Mutex<Shelves>,
+    requests: Mutex<Ring<Arc<RequestEntry>>>,
 }
 
 /// How many calls the journal holds.
@@ -40,6 +53,7 @@ impl Journal {
         Self {
             settled_at_most,
             shelves: Mutex::default(),
+            requests: Mutex::new(Ring::new(settled_at_most)),
         }
     }
 
@@ -57,6 +71,19 @@ impl Journal {
         locked(&self.shelves).put(record)
     }
 
+    /// Takes up an API request, to be told once for each, when its answer is known.
+    ///
+    /// Wanted are the method and path of any request to the emulated surface, unknown paths included, the
+    /// project and its generation as soon as the credentials tell, the scenario if one was chosen, and the
+    /// session ID or the refusing answer. Writes the log line of a refusal.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the API does not tell yet"))]
+    pub(crate) fn requested(&self, request: RequestRecord) {
+        if let Some(message) = &request.message {
+            tracing::info!(status = request.status, "request refused: {message}");
+        }
+        locked(&self.requests).push(|n| Arc::new(RequestEntry { n, request }));
+    }
+
     /// Marks a call as settled: nothing more will be sent for it.
     pub(crate) fn settle(&self, entry: &CallEntry) {
         if entry.settle() {
@@ -69,22 +96,15 @@ impl Journal {
         locked(&self.shelves).by_sid.get(&sid).cloned()
     }
 
-    /// Removes what the generations of a project before `generation` left behind, live calls included. What
-    /// a removed call still tells is heard by nobody.
+    /// Removes what the generations of a project before `generation` left behind: requests, and calls, the
+    /// live ones included. Who still holds a removed call may go on telling it.
     #[cfg_attr(not(test), expect(dead_code, reason = "nothing resets a project yet"))]
     pub(crate) fn forget(&self, project: &str, generation: u64) {
-        let is_old = |entry: &CallEntry| {
-            entry.read(|record| {
-                &*record.placed.project == project && record.placed.generation < generation
-            })
-        };
+        locked(&self.requests).retain(|entry| !entry.is_older(project, generation));
         let shelves = &mut *locked(&self.shelves);
-        let old: Vec<_> = shelves
-            .calls
-            .values()
-            .filter(|entry| is_old(entry))
-            .collect();
-        let old: Vec<_> = old.into_iter().map(|entry| entry.number).collect();
+        let calls = shelves.calls.values();
+        let old = calls.filter(|entry| entry.is_older(project, generation));
+        let old: Vec<_> = old.map(|entry| entry.number).collect();
         for number in old {
             shelves.remove(number);
         }
