@@ -19,7 +19,7 @@ pub(super) struct Summary {
 
 impl Summary {
     pub(super) fn of(journal: &Journal) -> Self {
-        let mut calls = journal.calls();
+        let mut calls = journal.all_calls();
         calls.sort_by_key(|call| call.read(|record| record.states.first().map(|first| first.at)));
         let mut summary = Self {
             calls: calls.len(),
