@@ -106,7 +106,7 @@ impl Courier {
         self.0.closed.load(Ordering::Relaxed)
     }
 
-    /// Waits for a free place, then sends GET `url`.
+    /// Waits for a free place, then sends GET `url`; waits for ever if the courier is closed meanwhile.
     pub(crate) async fn send(&self, url: &Url) -> Attempt {
         let inner = &self.0;
         if let Err(refusal) = inner.allowed.check(url) {
@@ -119,6 +119,11 @@ impl Courier {
         }
         let waiting = Stopwatch::start();
         let place = inner.limits.enter(url).await;
+        if self.is_closed() {
+            // Nothing of it is in flight, and a stop need not wait for it.
+            drop(place);
+            return std::future::pending().await;
+        }
         let waited = waiting.elapsed();
 
         let sending = Stopwatch::start();

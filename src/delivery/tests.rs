@@ -469,6 +469,41 @@ async fn a_queue_before_one_host_holds_no_other_up() {
 }
 
 #[tokio::test]
+async fn what_waits_for_its_turn_when_the_courier_closes_is_not_sent() {
+    let options = DeliveryOptions {
+        max_in_flight: 1,
+        ..options()
+    };
+    let courier = courier(&options, "");
+    let mut slow = Receiver::holding(ok("slow")).await;
+    let sending = |target: Url| {
+        let courier = courier.clone();
+        tokio::spawn(async move { courier.send(&target).await })
+    };
+    let first = sending(slow.url("/1"));
+    assert!(slow.requests.recv().await.unwrap().starts_with("GET /1 "));
+    let waiting = [sending(slow.url("/2")), sending(slow.url("/3"))];
+    while courier.0.limits.visitors() < 3 {
+        tokio::task::yield_now().await;
+    }
+
+    courier.close();
+    slow.release.notify_one();
+    first.await.unwrap().result.unwrap();
+
+    let none_in_flight = async {
+        while courier.in_flight() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        request = slow.requests.recv() => panic!("{request:?}"),
+        () = none_in_flight => {}
+    }
+    assert!(waiting.iter().all(|sending| !sending.is_finished()));
+}
+
+#[tokio::test]
 async fn a_courier_for_the_system_can_be_made() {
     let receiver = Receiver::answering(ok("")).await;
     let courier = Courier::new(&options()).unwrap();
