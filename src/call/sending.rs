@@ -135,7 +135,7 @@ impl Life {
             entry: self.entry.clone(),
         };
         self.activity.sleep_until(due).await;
-        let (_, sent) = sending.send(due).await;
+        let (_, sent) = sending.send(&self.activity, due).await;
         if planned.copies > 1 {
             let dues = (1..planned.copies).map(|copy| due + planned.copies_every * copy);
             let copies = sending.send_again(self.activity.branch(), dues.collect());
@@ -163,6 +163,8 @@ pub(crate) enum NotReplayable {
     NeverSent,
     #[error("no URL is registered for this callback")]
     NoUrl,
+    #[error("its project was reset meanwhile")]
+    Reset,
 }
 
 impl Line {
@@ -193,8 +195,12 @@ impl Line {
             line: self.clone(),
             entry,
         };
-        let (index, _) = sending.send(activity.now()).await;
-        Ok(index)
+        let dismissal = activity.dismissal();
+        tokio::select! {
+            biased;
+            (index, _) = sending.send(&activity, activity.now()) => Ok(index),
+            () = dismissal.comes() => Err(NotReplayable::Reset),
+        }
     }
 }
 
@@ -205,7 +211,7 @@ impl Sending {
         let all = async {
             for due in dues {
                 activity.sleep_until(due).await;
-                self.send(due).await;
+                self.send(&activity, due).await;
             }
         };
         tokio::select! {
@@ -217,15 +223,16 @@ impl Sending {
     }
 
     /// Sends it, which was to happen at `due`; the journal has it from the moment it is on its way. Gives
-    /// back its index there.
-    async fn send(&self, due: Moment) -> (usize, Sent) {
+    /// back its index there. Never returns if the project is reset before it is on its way.
+    async fn send(&self, activity: &Activity, due: Moment) -> (usize, Sent) {
         let url = shown(&self.url);
         let parameters = self.parameters.clone();
         let index = self
             .entry
             .begin_delivery(self.callback, due, url, parameters);
         let begun = self.line.clock().now();
-        let attempt = self.line.courier.send(&self.url).await;
+        let turn = activity.unless_closed(self.line.courier.turn(&self.url));
+        let attempt = turn.await.send().await;
         let sent = self.judge(&attempt);
         let outcome = match sent {
             Sent::Accepted => Outcome::Delivered,
