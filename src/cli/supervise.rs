@@ -2,7 +2,8 @@
 //!
 //! It is a process of its own so that it can do so even if `exec` is killed outright: the kernel then
 //! asks it to end (on Linux). It is also the parent of whatever the command's processes leave without
-//! a parent, so that none can hide by starting others and ending itself.
+//! a parent, so that none can hide by starting others and ending itself. Only who kills both outright
+//! (`killall -9 planet-emulator`) leaves the command running.
 
 use std::collections::HashSet;
 use std::ffi::OsString;

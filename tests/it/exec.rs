@@ -263,11 +263,21 @@ impl Terminal {
             .write(true)
             .open(Path::new(&name))
             .unwrap();
-        // Makes what is its stdin the terminal of a new session.
-        let mut command = Command::new("setsid");
+        // What is stdin becomes the terminal of a new session, and no signal is ignored, whatever it
+        // is that runs the tests.
+        let mut command = Command::new("env");
         command
             .args([
-                "--ctty", "--wait", PROGRAM, "exec", "--", "sh", "-c", script,
+                "--default-signal",
+                "setsid",
+                "--ctty",
+                "--wait",
+                PROGRAM,
+                "exec",
+                "--",
+                "sh",
+                "-c",
+                script,
             ])
             .current_dir(std::env::temp_dir())
             .stdin(slave)
@@ -300,9 +310,21 @@ fn a_command_may_read_from_the_terminal() {
 }
 
 #[test]
+fn nothing_is_left_in_a_terminal_either() {
+    // All of it is deaf to the terminal's going.
+    let script = "trap '' HUP; (setsid sleep 300 & echo $!); sleep 300 & echo $!; echo $$; wait";
+    let terminal = Terminal::start(script);
+    let pids: Vec<_> = (0..3).map(|_| terminal.exec.line()).collect();
+    drop(terminal.keyboard_and_screen);
+    let ended = terminal.exec.ended();
+    let left: Vec<_> = pids.iter().filter(|pid| is_running(pid)).collect();
+    assert!(left.is_empty(), "{left:?}: {ended:?}");
+}
+
+#[test]
 fn ctrl_c_reaches_the_command_once() {
-    let script =
-        "trap 'echo interrupted' INT; sleep 300 & echo ready; wait; read line; echo \"$line\"";
+    let script = "trap 'echo interrupted; came=1' INT; echo ready
+        while [ -z \"$came\" ]; do :; done; read line; echo \"$line\"";
     let mut terminal = Terminal::start(script);
     assert_eq!(terminal.exec.line(), "ready");
     terminal.type_in("\x03");
