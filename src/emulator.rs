@@ -138,7 +138,8 @@ impl Core {
 
     async fn end_project(&self, project: &Project) {
         project.end().await;
-        self.journal.forget(&project.name, project.run().generation + 1);
+        self.journal
+            .forget(&project.name, project.run().generation + 1);
     }
 
     /// A barrier: once this returns, nothing of before happens any more, and nothing of it is on record.
@@ -295,9 +296,8 @@ impl Core {
         // An absent or malformed caller is for the validation of the body to tell.
         let caller_is_own = caller.as_deref().is_none_or(|caller| caller == own);
         let callee_is_own = path.service_id == own;
-        let callee_is_known = || {
-            self.access == Access::Open || self.projects.have_service(&path.service_id)
-        };
+        let callee_is_known =
+            || self.access == Access::Open || self.projects.have_service(&path.service_id);
         let forbidden = |what: &str, id: &str| {
             Err(ErrorAnswer::new(
                 403,

@@ -72,7 +72,10 @@ async fn answer(
 
 /// The answer to a request that a reset of its project has overtaken.
 fn was_reset() -> ErrorAnswer {
-    ErrorAnswer::new(503, "the project was reset while this call waited for its answer")
+    ErrorAnswer::new(
+        503,
+        "the project was reset while this call waited for its answer",
+    )
 }
 
 async fn take(

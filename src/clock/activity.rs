@@ -139,21 +139,25 @@ impl Activity {
         };
         let bed = Bed { clock, place };
         let mut timer = pin!(None);
-        poll_fn(|context| match bed.clock.poll_sleeper(place, context.waker()) {
-            Sleep::Over => Poll::Ready(()),
-            Sleep::UntilRoused => {
-                timer.set(None);
-                Poll::Pending
-            }
-            Sleep::Until(machine_time) => {
-                let is_set = timer.as_ref().as_pin_ref();
-                if is_set.is_none_or(|timer: std::pin::Pin<&tokio::time::Sleep>| timer.deadline() != machine_time) {
-                    timer.set(Some(tokio::time::sleep_until(machine_time)));
+        poll_fn(
+            |context| match bed.clock.poll_sleeper(place, context.waker()) {
+                Sleep::Over => Poll::Ready(()),
+                Sleep::UntilRoused => {
+                    timer.set(None);
+                    Poll::Pending
                 }
-                let timer = timer.as_mut().as_pin_mut();
-                timer.map_or(Poll::Pending, |timer| timer.poll(context))
-            }
-        })
+                Sleep::Until(machine_time) => {
+                    let is_set = timer.as_ref().as_pin_ref();
+                    if is_set.is_none_or(|timer: std::pin::Pin<&tokio::time::Sleep>| {
+                        timer.deadline() != machine_time
+                    }) {
+                        timer.set(Some(tokio::time::sleep_until(machine_time)));
+                    }
+                    let timer = timer.as_mut().as_pin_mut();
+                    timer.map_or(Poll::Pending, |timer| timer.poll(context))
+                }
+            },
+        )
         .await;
     }
 

@@ -48,7 +48,10 @@ fn a_mode_is_real_or_manual_or_a_speed() {
     }
     for text in ["", "x", "0x", "-1x", "NaNx", "infx", "1e9x", "Real", "20"] {
         let reason = text.parse::<ClockMode>().expect_err(text);
-        assert!(reason.starts_with("expected `real`, `manual` or"), "{reason}");
+        assert!(
+            reason.starts_with("expected `real`, `manual` or"),
+            "{reason}"
+        );
     }
 }
 

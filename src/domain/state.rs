@@ -1,9 +1,10 @@
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where a call stands in its life (design 7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CallState {
     /// The API request was answered with a `sid`.
@@ -23,17 +24,6 @@ pub(crate) enum CallState {
 }
 
 impl CallState {
-    /// All of them, in the order of a call that is answered.
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Accepted,
-        Self::Notified,
-        Self::Ringing,
-        Self::Preparing,
-        Self::Talking,
-        Self::Ended,
-        Self::Failed,
-    ];
-
     /// The name in records and logs.
     pub(crate) const fn name(self) -> &'static str {
         match self {

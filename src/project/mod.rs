@@ -101,14 +101,24 @@ impl Project {
 
     /// Decides what happens in `call`, and counts it.
     pub(crate) fn place(&self, run: &Run, call: &MakeCall, scenario: &Scenario) -> Placement {
-        let nth = self.settings.seed.map_or(0, |_| run.count_of_callee(&call.to));
-        self.decide(run, call, scenario, nth, |scenario| run.count_turn(scenario, &call.to))
+        let nth = self
+            .settings
+            .seed
+            .map_or(0, |_| run.count_of_callee(&call.to));
+        self.decide(run, call, scenario, nth, |scenario| {
+            run.count_turn(scenario, &call.to)
+        })
     }
 
     /// What would happen in `call` if it were made now.
     pub(crate) fn foresee(&self, run: &Run, call: &MakeCall, scenario: &Scenario) -> Placement {
-        let nth = self.settings.seed.map_or(0, |_| run.calls_of_callee(&call.to));
-        self.decide(run, call, scenario, nth, |scenario| run.turn(scenario, &call.to))
+        let nth = self
+            .settings
+            .seed
+            .map_or(0, |_| run.calls_of_callee(&call.to));
+        self.decide(run, call, scenario, nth, |scenario| {
+            run.turn(scenario, &call.to)
+        })
     }
 
     fn decide(

@@ -32,7 +32,10 @@ impl Projects {
     /// The project of this name.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Project>> {
         let projects = read(&self.0);
-        projects.iter().find(|project| &*project.name == name).cloned()
+        projects
+            .iter()
+            .find(|project| &*project.name == name)
+            .cloned()
     }
 
     /// The project that accepts any credentials, if there is one.

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::size::ByteSize;
@@ -218,23 +219,26 @@ impl Default for LimitsFile {
 
 /// The shape of the file, compiled once.
 pub(super) fn shape() -> &'static Shape<SettingsFile> {
-    static SHAPE: LazyLock<Shape<SettingsFile>> = LazyLock::new(|| {
-        let shape = Shape::new()
-            .with_format(HumanDuration::FORMAT, check_duration)
-            .with_format(ByteSize::FORMAT, |text| ByteSize::parse(text).map(|_| ()));
-        let shape = with_rule::<ListenAddress>(shape);
-        let shape = with_rule::<ProjectName>(shape);
-        let shape = with_rule::<ServiceId>(shape);
-        let shape = with_rule::<ApiKey>(shape);
-        let shape = with_rule::<CallbackUrl>(shape);
-        let shape = with_rule::<ContentId>(shape);
-        with_rule::<ClockMode>(shape)
-    });
+    static SHAPE: LazyLock<Shape<SettingsFile>> = LazyLock::new(|| with_text_rules(Shape::new()));
     &SHAPE
 }
 
-fn with_rule<T: TextRule>(shape: Shape<SettingsFile>) -> Shape<SettingsFile> {
-    shape.with_format(T::FORMAT, |text| T::parse(text).map(|_| ()))
+/// Lets a shape check every kind of text that has a rule of its own.
+pub(crate) fn with_text_rules<T: DeserializeOwned + JsonSchema>(shape: Shape<T>) -> Shape<T> {
+    let shape = shape
+        .with_format(HumanDuration::FORMAT, check_duration)
+        .with_format(ByteSize::FORMAT, |text| ByteSize::parse(text).map(|_| ()));
+    let shape = with_rule::<_, ListenAddress>(shape);
+    let shape = with_rule::<_, ProjectName>(shape);
+    let shape = with_rule::<_, ServiceId>(shape);
+    let shape = with_rule::<_, ApiKey>(shape);
+    let shape = with_rule::<_, CallbackUrl>(shape);
+    let shape = with_rule::<_, ContentId>(shape);
+    with_rule::<_, ClockMode>(shape)
+}
+
+fn with_rule<T: DeserializeOwned + JsonSchema, R: TextRule>(shape: Shape<T>) -> Shape<T> {
+    shape.with_format(R::FORMAT, |text| R::parse(text).map(|_| ()))
 }
 
 /// The fault itself says what was expected and found, so what is left for the hint is the way out.

@@ -21,8 +21,8 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
-pub(crate) use self::file::LogFormat;
 use self::file::{CallbacksFile, ProjectFile, SettingsFile};
+pub(crate) use self::file::{LogFormat, with_text_rules};
 pub(crate) use self::text::Secret;
 use self::text::Text;
 use crate::clock::ClockMode;
