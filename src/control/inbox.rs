@@ -12,6 +12,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         get("/inbox/{callback}", receive_callback)
             .summary("Takes a callback for which no URL is configured, and logs it.")
+            .open()
             .path_param::<Callback>("callback", "Which callback.")
             .answers::<Receipt>(200, "It was taken.")
             .refuses(404, "unknown_callback"),

@@ -5,6 +5,7 @@
 
 mod calls;
 mod error;
+mod guard;
 mod health;
 mod inbox;
 mod input;
@@ -12,12 +13,18 @@ mod openapi;
 mod planet;
 mod route;
 
+use std::rc::Rc;
+
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ALLOW;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _, web};
 
+use crate::settings::ControlSettings;
 use crate::yaml::nearest;
 use error::ControlError;
+use guard::Guard;
 use input::Query;
 use route::Route;
 
@@ -35,8 +42,8 @@ fn table() -> Vec<Route> {
     resources.into_iter().flatten().collect()
 }
 
-/// The routes of the control API.
-pub(crate) fn configure(config: &mut web::ServiceConfig) {
+/// The routes of the control API, behind its guard.
+pub(crate) fn configure(config: &mut web::ServiceConfig, settings: &ControlSettings) {
     let mut scope = web::scope(PREFIX);
     let mut table = table();
     while let Some(path) = table.first().map(|route| route.path) {
@@ -44,7 +51,12 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         table = elsewhere;
         scope = scope.service(resource(path, here));
     }
-    config.service(scope.default_service(web::to(unknown_path)));
+    let guard = Rc::new(Guard::new(settings));
+    let guarded = from_fn(move |request, next: Next<BoxBody>| {
+        let guard = guard.clone();
+        async move { guard.admit(request, next).await }
+    });
+    config.service(scope.default_service(web::to(unknown_path)).wrap(guarded));
 }
 
 fn resource(path: &'static str, routes: Vec<Route>) -> actix_web::Resource {

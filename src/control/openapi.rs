@@ -55,6 +55,11 @@ fn document() -> Value {
                     "scheme": "basic",
                     "description": "API key and API secret of a project.",
                 },
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The setting `control.token`; not asked for where there is none.",
+                },
             },
         },
     });
@@ -124,6 +129,9 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         "parameters": parameters(described, schemas),
         "responses": responses(described, schemas),
     });
+    if !described.is_open {
+        operation["security"] = json!([{ "bearer": [] }, {}]);
+    }
     if let Some(body) = &described.body {
         operation["requestBody"] = request_body(body, schemas);
     }
@@ -186,7 +194,10 @@ fn responses(operation: &Operation, schemas: &mut Schemas) -> Value {
         responses[answer.status.to_string()] = answered(answer, schemas);
     }
     let mut refusals: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
-    for (status, code) in &operation.refusals {
+    let guard = [(403, "foreign_host"), (403, "foreign_origin")];
+    let token = [(401, "missing_token"), (401, "wrong_token")];
+    let token = token.iter().filter(|_| !operation.is_open);
+    for (status, code) in operation.refusals.iter().chain(&guard).chain(token) {
         refusals.entry(*status).or_default().push(code);
     }
     for (status, codes) in refusals {

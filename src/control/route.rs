@@ -27,6 +27,8 @@ pub(super) struct Route {
 #[derive(Debug, Default)]
 pub(super) struct Operation {
     pub(super) summary: &'static str,
+    /// Whether it may be used without the control API's token.
+    pub(super) is_open: bool,
     pub(super) path_parameters: Vec<PathParameter>,
     pub(super) query: Option<SchemaOf>,
     pub(super) body: Option<Body>,
@@ -94,6 +96,12 @@ impl Route {
     /// What it does, in one line.
     pub(super) fn summary(mut self, summary: &'static str) -> Self {
         self.operation.summary = summary;
+        self
+    }
+
+    /// No token is asked for it.
+    pub(super) fn open(mut self) -> Self {
+        self.operation.is_open = true;
         self
     }
 

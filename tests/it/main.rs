@@ -3,6 +3,7 @@
 
 mod calls;
 mod cli;
+mod control_safety;
 mod errors;
 mod helpers;
 mod order;
