@@ -52,12 +52,13 @@ pub(crate) fn start(settings: &Settings, catalog: Catalog) -> Result<Running, St
     let core = Arc::new(core);
     let shared = web::Data::from(core.clone());
     let body_limit = web::Data::new(BodyLimit(settings.limits.body));
+    let access = settings.control.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(shared.clone())
             .app_data(body_limit.clone())
             .configure(api::configure)
-            .configure(control::configure)
+            .configure(|config| control::configure(config, &access))
             .default_service(web::to(api::not_found))
     })
     .disable_signals()

@@ -75,6 +75,8 @@ pub(super) struct SettingsFile {
     pub delivery: DeliveryFile,
     /// What is held in memory at most.
     pub limits: LimitsFile,
+    /// Who may use the control API.
+    pub control: ControlFile,
     /// What is not publicly known of Planet, each as a choice.
     pub fidelity: Fidelity,
     /// How time passes.
@@ -106,6 +108,7 @@ impl Default for SettingsFile {
             default_audio_duration: HumanDuration(Duration::from_secs(3)),
             delivery: DeliveryFile::default(),
             limits: LimitsFile::default(),
+            control: ControlFile::default(),
             fidelity: Fidelity::default(),
             clock: Text(ClockMode::Real),
             seed: None,
@@ -215,6 +218,18 @@ impl Default for LimitsFile {
             live_calls: 1_000_000,
         }
     }
+}
+
+/// Who may use the control API.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ControlFile {
+    /// What everything under `/_emulator/` but health and inbox asks for as bearer token; `null` for nothing.
+    #[schemars(extend("x-nullable" = true))]
+    pub token: Option<Secret>,
+    /// Hosts by which the control API may be called, beside addresses, `localhost` and names without dots.
+    #[schemars(inner(length(min = 1)))]
+    pub allow_hosts: Vec<String>,
 }
 
 /// The shape of the file, compiled once.

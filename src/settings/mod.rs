@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub delivery: DeliverySettings,
     /// What is held in memory at most.
     pub limits: Limits,
+    /// Who may use the control API.
+    pub control: ControlSettings,
     /// What is not publicly known of Planet, each as a choice.
     pub fidelity: Fidelity,
     /// How the log is written.
@@ -148,6 +150,16 @@ pub(crate) struct Limits {
     pub live_calls: usize,
 }
 
+/// Who may use the control API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ControlSettings {
+    /// What everything but health and inbox asks for; nothing if there is none.
+    pub token: Option<Secret>,
+    /// Hosts by which it may be called, such as `emulator.example.com` or `*.example.com`, beside
+    /// those that no foreign web page can pose as.
+    pub allow_hosts: Vec<String>,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self::from_file(SettingsFile::default(), true)
@@ -183,6 +195,10 @@ impl Settings {
                 body: usize::try_from(file.limits.body.0).unwrap_or(usize::MAX),
                 journal_calls: count(file.limits.journal_calls),
                 live_calls: count(file.limits.live_calls),
+            },
+            control: ControlSettings {
+                token: file.control.token,
+                allow_hosts: file.control.allow_hosts,
             },
             fidelity: file.fidelity,
             log: file.log,

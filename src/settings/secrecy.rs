@@ -6,14 +6,16 @@ use serde_json::Value;
 
 use crate::yaml::{Document, Fault, Source, nearest};
 
-const SECRET_KEY: &str = "api_secret";
+const SECRET_KEYS: [&str; 2] = ["api_secret", "token"];
 
 /// Stands for every secret, whatever its length: that is part of the secret.
 const STARS: &str = "********";
 
 /// A misspelt key has a secret for a value all the same.
 fn is_secret(key: &str) -> bool {
-    key.to_lowercase().contains("secret") || nearest(key, [SECRET_KEY]).is_some()
+    let key = key.to_lowercase();
+    ["secret", "token"].iter().any(|word| key.contains(word))
+        || nearest(&key, SECRET_KEYS).is_some()
 }
 
 /// Takes secrets out of faults of one text.
@@ -253,6 +255,8 @@ mod tests {
             ),
             ("a tag", "projects:\n  - api_secret: !x 7734\n"),
             ("too long a number", "projects:\n  - api_secret: 7734e999\n"),
+            ("the token", "control:\n  token: 7734\n"),
+            ("a misspelt token", "control: { tokn: '7734', x: 1 }"),
             (
                 "an alias",
                 "projects:\n  - api_secret: &a 7734\n  - api_secret: *a\n",

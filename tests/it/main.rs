@@ -3,6 +3,7 @@
 
 mod calls;
 mod cli;
+mod control_safety;
 mod doctor;
 mod errors;
 mod exec;
