@@ -8,6 +8,11 @@ mod entry;
     not(test),
     expect(dead_code, reason = "the control API does not ask yet")
 )]
+mod events;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the control API does not ask yet")
+)]
 mod query;
 mod record;
 #[cfg_attr(not(test), expect(dead_code, reason = "the API does not tell yet"))]
@@ -22,11 +27,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use entry::CallEntry;
 #[expect(unused_imports, reason = "the control API does not ask yet")]
+pub(crate) use events::{Event, Events, Happening, ProjectChange, ScenariosChange};
+#[expect(unused_imports, reason = "the control API does not ask yet")]
 pub(crate) use query::{CallFilter, Page, RequestFilter};
 pub(crate) use record::{AttemptRecord, CallRecord, Outcome, PlacedCall};
 pub(crate) use request::{RequestEntry, RequestRecord};
 
-use crate::domain::Sid;
+use crate::domain::{Moment, Sid};
 use ring::Ring;
 
 /// The calls and requests of all projects.
@@ -38,6 +45,7 @@ pub(crate) struct Journal {
     settled_at_most: usize,
     shelves: Mutex<Shelves>,
     requests: Mutex<Ring<Arc<RequestEntry>>>,
+    pub(crate) events: Arc<Events>,
 }
 
 /// How many calls the journal holds.
@@ -54,6 +62,7 @@ impl Journal {
             settled_at_most,
             shelves: Mutex::default(),
             requests: Mutex::new(Ring::new(settled_at_most)),
+            events: Arc::default(),
         }
     }
 
@@ -68,7 +77,12 @@ impl Journal {
             to = %format_args!("{}/{}", call.to.service_id, call.to.user_id),
             "call accepted"
         );
-        locked(&self.shelves).put(record)
+        let accepted = record.states[0];
+        let events = self.events.clone();
+        let entry = locked(&self.shelves).put(|number| CallEntry::new(number, record, events));
+        let state = accepted.state;
+        entry.publish(accepted.at, Happening::Call { state });
+        entry
     }
 
     /// Takes up an API request, to be told once for each, when its answer is known.
@@ -78,17 +92,43 @@ impl Journal {
     /// session ID or the refusing answer. Writes the log line of a refusal.
     #[cfg_attr(not(test), expect(dead_code, reason = "the API does not tell yet"))]
     pub(crate) fn requested(&self, request: RequestRecord) {
-        if let Some(message) = &request.message {
-            tracing::info!(status = request.status, "request refused: {message}");
+        let (at, project, status) = (request.at, request.project.clone(), request.status);
+        let refusal = request.message.clone();
+        let (request, _) = locked(&self.requests).push(|n| Arc::new(RequestEntry { n, request }));
+        if let Some(message) = refusal {
+            tracing::info!(status, "request refused: {message}");
+            let what = Happening::Refused {
+                request,
+                status,
+                message,
+            };
+            self.announce(at, project, what);
         }
-        locked(&self.requests).push(|n| Arc::new(RequestEntry { n, request }));
+    }
+
+    /// Adds an event that concerns no call.
+    pub(crate) fn announce(&self, at: Moment, project: Option<Arc<str>>, what: Happening) {
+        self.events.publish(at, project, None, what);
+    }
+
+    /// Waits until `holds`; has no limit of its own. Asks again after every event, hence after every
+    /// change of a call.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing verifies yet"))]
+    pub(crate) async fn wait_until(&self, mut holds: impl FnMut() -> bool) {
+        loop {
+            // What happens during the check is past this number, hence not missed.
+            let seen = self.events.last();
+            if holds() {
+                return;
+            }
+            self.events.wait_past(seen).await;
+        }
     }
 
     /// Marks a call as settled: nothing more will be sent for it.
     pub(crate) fn settle(&self, entry: &CallEntry) {
-        if entry.settle() {
-            locked(&self.shelves).settle(entry.number, self.settled_at_most);
-        }
+        // Who hears of it shall find the counts right.
+        entry.settle(|| locked(&self.shelves).settle(entry.number, self.settled_at_most));
     }
 
     /// The call of this session ID, unless it was never made or was dropped since.
@@ -149,9 +189,9 @@ struct Shelves {
 }
 
 impl Shelves {
-    fn put(&mut self, record: CallRecord) -> Arc<CallEntry> {
+    fn put(&mut self, make: impl FnOnce(u64) -> CallEntry) -> Arc<CallEntry> {
         self.opened += 1;
-        let entry = Arc::new(CallEntry::new(self.opened, record));
+        let entry = Arc::new(make(self.opened));
         self.calls.insert(entry.number, entry.clone());
         self.by_sid.insert(entry.sid(), entry.clone());
         entry
@@ -192,8 +232,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::sample::{opened, opened_in};
+    use futures_util::FutureExt as _;
+
+    use super::sample::{at, opened, opened_in};
     use super::*;
+    use crate::domain::CallState;
 
     fn has(journal: &Journal, entry: &CallEntry) -> bool {
         journal.find(entry.read(|record| record.sid)).is_some()
@@ -262,5 +305,23 @@ mod tests {
 
         journal.settle(&live);
         assert_eq!(journal.counts(), expected, "what is forgotten stays so");
+    }
+
+    #[test]
+    fn who_waits_for_any_call_hears_of_a_change_during_the_check() {
+        let journal = Journal::new(10);
+        let entry = opened(&journal, 1);
+        let mut checks = 0;
+        let waiting = journal.wait_until(|| {
+            checks += 1;
+            let is_ringing = entry.read(|record| record.has_been(CallState::Ringing));
+            if !is_ringing {
+                entry.enter(CallState::Ringing, at(5));
+            }
+            is_ringing
+        });
+
+        assert!(waiting.now_or_never().is_some());
+        assert_eq!(checks, 2);
     }
 }
