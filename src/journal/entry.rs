@@ -2,8 +2,9 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use super::events::{Events, Happening};
+use super::events::Happening;
 use super::locked;
+use super::news::News;
 use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, StateRecord};
 use crate::clock::Clock;
 use crate::domain::{CallEnd, CallState, Callback, Moment, Sid};
@@ -18,16 +19,16 @@ pub(crate) struct CallEntry {
     project: Arc<str>,
     generation: u64,
     clock: Clock,
-    events: Arc<Events>,
+    news: Arc<News>,
     record: Mutex<CallRecord>,
     changed: Notify,
 }
 
 impl CallEntry {
-    pub(super) fn new(number: u64, record: CallRecord, events: Arc<Events>) -> Self {
+    pub(super) fn new(number: u64, record: CallRecord, news: Arc<News>) -> Self {
         Self {
             number,
-            events,
+            news,
             sid: record.sid,
             project: record.placed.project.clone(),
             generation: record.placed.generation,
@@ -68,7 +69,7 @@ impl CallEntry {
     pub(crate) fn enter(&self, state: CallState, at: Moment) {
         tracing::info!(sid = %self.sid, state = state.name(), "call {state}");
         self.change(|record| record.states.push(StateRecord { state, at }));
-        self.publish(at, Happening::Call { state });
+        self.tell(at, Happening::Call { state });
     }
 
     /// Says what the app server, or who wrote the scenario, should know.
@@ -76,7 +77,7 @@ impl CallEntry {
         tracing::warn!(sid = %self.sid, "{remark}");
         let remark: Arc<str> = remark.into();
         self.change(|record| record.remarks.push(remark.clone()));
-        self.publish(self.clock.now(), Happening::Remark { remark });
+        self.tell(self.clock.now(), Happening::Remark { remark });
     }
 
     /// How the call ends; to be told before the state is entered.
@@ -109,7 +110,7 @@ impl CallEntry {
             record.deliveries.push(delivery);
             record.deliveries.len() - 1
         });
-        self.publish_delivery(index, callback, outcome, None);
+        self.tell_delivery(index, callback, outcome, None);
         index
     }
 
@@ -123,6 +124,7 @@ impl CallEntry {
     ) {
         let callback = self.read(|record| record.deliveries[index].callback);
         self.log_attempt(callback, &attempt);
+        self.news.metrics.attempted(callback, &attempt);
         let status = attempt.result.as_ref().ok().map(|(status, _)| *status);
         let remark: Option<Arc<str>> = remark.map(Into::into);
         self.change(|record| {
@@ -132,9 +134,9 @@ impl CallEntry {
             delivery.attempts.push(attempt);
         });
         if let Some(remark) = remark {
-            self.publish(self.clock.now(), Happening::Remark { remark });
+            self.tell(self.clock.now(), Happening::Remark { remark });
         }
-        self.publish_delivery(index, callback, outcome, status);
+        self.tell_delivery(index, callback, outcome, status);
     }
 
     fn log_attempt(&self, callback: Callback, attempt: &AttemptRecord) {
@@ -166,7 +168,7 @@ impl CallEntry {
         shelve();
         self.changed.notify_waiters();
         tracing::debug!(sid = %self.sid, "call settled");
-        self.publish(self.clock.now(), Happening::Settled);
+        self.tell(self.clock.now(), Happening::Settled);
     }
 
     /// Marks what is owed as abandoned; gives back how many callbacks that are.
@@ -178,7 +180,7 @@ impl CallEntry {
             callbacks.collect::<Vec<_>>()
         });
         for (index, callback) in &abandoned {
-            self.publish_delivery(*index, *callback, Outcome::Abandoned, None);
+            self.tell_delivery(*index, *callback, Outcome::Abandoned, None);
         }
         abandoned.len()
     }
@@ -191,12 +193,12 @@ impl CallEntry {
     }
 
     /// To be told after the record has changed, so that who hears of it finds it there.
-    pub(super) fn publish(&self, at: Moment, what: Happening) {
+    pub(super) fn tell(&self, at: Moment, what: Happening) {
         let project = Some(self.project.clone());
-        self.events.publish(at, project, Some(self.sid), what);
+        self.news.tell(at, project, Some(self.sid), what);
     }
 
-    fn publish_delivery(
+    fn tell_delivery(
         &self,
         index: usize,
         callback: Callback,
@@ -209,6 +211,6 @@ impl CallEntry {
             outcome,
             status,
         };
-        self.publish(self.clock.now(), what);
+        self.tell(self.clock.now(), what);
     }
 }

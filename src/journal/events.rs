@@ -279,7 +279,7 @@ mod tests {
         journal.requested(request.refused(&answer, b""));
 
         let mut shown = String::new();
-        for event in journal.events.since(0).1 {
+        for event in journal.events().since(0).1 {
             let event = Event { at: at(0), ..event };
             conforms::<Event>(&serde_json::to_value(&event).unwrap());
             shown += &serde_json::to_string(&event).unwrap();

@@ -9,6 +9,8 @@ mod entry;
     expect(dead_code, reason = "the control API does not ask yet")
 )]
 mod events;
+mod metrics;
+mod news;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the control API does not ask yet")
@@ -29,11 +31,14 @@ pub(crate) use entry::CallEntry;
 #[expect(unused_imports, reason = "the control API does not ask yet")]
 pub(crate) use events::{Event, Events, Happening, ProjectChange, ScenariosChange};
 #[expect(unused_imports, reason = "the control API does not ask yet")]
+pub(crate) use metrics::Metrics;
+#[expect(unused_imports, reason = "the control API does not ask yet")]
 pub(crate) use query::{CallFilter, Page, RequestFilter};
 pub(crate) use record::{AttemptRecord, CallRecord, Outcome, PlacedCall};
 pub(crate) use request::{RequestEntry, RequestRecord};
 
 use crate::domain::{Moment, Sid};
+use news::News;
 use ring::Ring;
 
 /// The calls and requests of all projects.
@@ -45,7 +50,7 @@ pub(crate) struct Journal {
     settled_at_most: usize,
     shelves: Mutex<Shelves>,
     requests: Mutex<Ring<Arc<RequestEntry>>>,
-    pub(crate) events: Arc<Events>,
+    news: Arc<News>,
 }
 
 /// How many calls the journal holds.
@@ -62,7 +67,7 @@ impl Journal {
             settled_at_most,
             shelves: Mutex::default(),
             requests: Mutex::new(Ring::new(settled_at_most)),
-            events: Arc::default(),
+            news: Arc::default(),
         }
     }
 
@@ -78,10 +83,11 @@ impl Journal {
             "call accepted"
         );
         let accepted = record.states[0];
-        let events = self.events.clone();
-        let entry = locked(&self.shelves).put(|number| CallEntry::new(number, record, events));
+        self.news.metrics.accepted(&record.placed.scenario);
+        let news = self.news.clone();
+        let entry = locked(&self.shelves).put(|number| CallEntry::new(number, record, news));
         let state = accepted.state;
-        entry.publish(accepted.at, Happening::Call { state });
+        entry.tell(accepted.at, Happening::Call { state });
         entry
     }
 
@@ -94,7 +100,12 @@ impl Journal {
     pub(crate) fn requested(&self, request: RequestRecord) {
         let (at, project, status) = (request.at, request.project.clone(), request.status);
         let refusal = request.message.clone();
-        let (request, _) = locked(&self.requests).push(|n| Arc::new(RequestEntry { n, request }));
+        let (request, gone) =
+            locked(&self.requests).push(|n| Arc::new(RequestEntry { n, request }));
+        if gone.is_some() {
+            self.news.metrics.dropped_request();
+        }
+        self.news.metrics.requested(status);
         if let Some(message) = refusal {
             tracing::info!(status, "request refused: {message}");
             let what = Happening::Refused {
@@ -106,9 +117,27 @@ impl Journal {
         }
     }
 
+    /// What happened, in order.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the control API does not ask yet")
+    )]
+    pub(crate) fn events(&self) -> &Events {
+        &self.news.events
+    }
+
+    /// The counts of all that happened, of the media type [`Metrics::CONTENT_TYPE`].
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the control API does not ask yet")
+    )]
+    pub(crate) fn metrics(&self) -> String {
+        self.news.metrics.render(self.counts())
+    }
+
     /// Adds an event that concerns no call.
     pub(crate) fn announce(&self, at: Moment, project: Option<Arc<str>>, what: Happening) {
-        self.events.publish(at, project, None, what);
+        self.news.tell(at, project, None, what);
     }
 
     /// Waits until `holds`; has no limit of its own. Asks again after every event, hence after every
@@ -117,18 +146,21 @@ impl Journal {
     pub(crate) async fn wait_until(&self, mut holds: impl FnMut() -> bool) {
         loop {
             // What happens during the check is past this number, hence not missed.
-            let seen = self.events.last();
+            let seen = self.news.events.last();
             if holds() {
                 return;
             }
-            self.events.wait_past(seen).await;
+            self.news.events.wait_past(seen).await;
         }
     }
 
     /// Marks a call as settled: nothing more will be sent for it.
     pub(crate) fn settle(&self, entry: &CallEntry) {
         // Who hears of it shall find the counts right.
-        entry.settle(|| locked(&self.shelves).settle(entry.number, self.settled_at_most));
+        entry.settle(|| {
+            let dropped = locked(&self.shelves).settle(entry.number, self.settled_at_most);
+            self.news.metrics.dropped_calls(dropped);
+        });
     }
 
     /// The call of this session ID, unless it was never made or was dropped since.
@@ -197,17 +229,20 @@ impl Shelves {
         entry
     }
 
-    fn settle(&mut self, number: u64, at_most: usize) {
+    /// Gives back how many calls had to go to make room.
+    fn settle(&mut self, number: u64, at_most: usize) -> u64 {
         // A call that was forgotten in the meantime has no place here any more.
         if self.calls.contains_key(&number) {
             self.settled.push_back(number);
         }
+        let before = self.dropped;
         while self.settled.len() > at_most {
             if let Some(oldest) = self.settled.pop_front() {
                 self.remove(oldest);
                 self.dropped += 1;
             }
         }
+        self.dropped - before
     }
 
     fn remove(&mut self, number: u64) {
