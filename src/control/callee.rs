@@ -73,8 +73,9 @@ async fn act(
 }
 
 fn phone_action(request: &CalleeRequest) -> Result<PhoneAction, ControlError> {
-    let unprocessable =
-        |message: &str| ControlError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", message);
+    let unprocessable = |message: &str| {
+        ControlError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", message)
+    };
     let text = request.user_rel_code.as_deref();
     if text.is_some_and(|text| text.len() > MAX_USER_REL_CODE_BYTES) {
         let message = "user_rel_code: expected at most 127 bytes of UTF-8, found more";

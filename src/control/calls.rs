@@ -170,8 +170,9 @@ pub(super) fn find(core: &Core, sid: &str) -> Result<Arc<CallEntry>, ControlErro
 
 pub(super) fn unknown(sid: &str) -> ControlError {
     let message = format!("no call has the session ID `{sid}`");
-    ControlError::not_found("unknown_call", message)
-        .with_hint("the journal holds live calls and the latest `limits.journal_calls` settled ones")
+    ControlError::not_found("unknown_call", message).with_hint(
+        "the journal holds live calls and the latest `limits.journal_calls` settled ones",
+    )
 }
 
 /// The answer that shows a call.

@@ -165,9 +165,9 @@ async fn advance(
         ))
     };
     let (span, sent) = project.advance(how).await.map_err(not_manual)?;
-    let delivered = sent.iter().filter_map(|(entry, index): &(Arc<CallEntry>, usize)| {
-        DeliveredView::new(entry, *index)
-    });
+    let delivered = sent
+        .iter()
+        .filter_map(|(entry, index): &(Arc<CallEntry>, usize)| DeliveredView::new(entry, *index));
     Ok(HttpResponse::Ok().json(Advanced {
         now: project.clock.now(),
         advanced_ms: u64::try_from(span.as_millis()).unwrap_or(u64::MAX),

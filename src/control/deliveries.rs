@@ -38,7 +38,10 @@ async fn replay(
     let index = index.and_then(|number| number.checked_sub(1));
     let index = index.ok_or_else(unknown)?;
     let project = entry.read(|record| record.placed.project.clone());
-    let begun = core.projects.find(&project).and_then(|project| project.begin());
+    let begun = core
+        .projects
+        .find(&project)
+        .and_then(|project| project.begin());
     let (run, activity) = begun.ok_or_else(|| calls::unknown(&sid))?;
     // Not in this request's own task: a callback on its way is not cut off if the client goes.
     let replaying = run.line.clone().replay(activity, entry.clone(), index);

@@ -113,10 +113,7 @@ impl From<Foreseen> for Step {
                 "ended",
                 Some(format!(
                     "{} by {:?}, terminate {}, {}",
-                    end.reason,
-                    end.releaser,
-                    end.terminate.0,
-                    end.rel_code_str
+                    end.reason, end.releaser, end.terminate.0, end.rel_code_str
                 )),
             ),
         };

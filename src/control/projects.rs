@@ -112,7 +112,10 @@ impl From<&Project> for ProjectView {
         let url = |callback: Callback| run.line.targets.of(callback).map(shown);
         Self {
             name: project.name.clone(),
-            service_id: settings.service_id.as_ref().map(|id| id.as_str().to_owned()),
+            service_id: settings
+                .service_id
+                .as_ref()
+                .map(|id| id.as_str().to_owned()),
             api_key: settings.credentials.as_ref().map(|own| own.api_key.clone()),
             callbacks: CallbacksView {
                 notify: url(Callback::Notify),
@@ -151,7 +154,10 @@ pub(super) fn find(core: &Core, name: &str) -> Result<Arc<Project>, ControlError
 async fn list(core: Data<Core>) -> HttpResponse {
     let projects = core.projects.all();
     HttpResponse::Ok().json(ProjectList {
-        projects: projects.iter().map(|project| ProjectView::from(&**project)).collect(),
+        projects: projects
+            .iter()
+            .map(|project| ProjectView::from(&**project))
+            .collect(),
         next_cursor: None,
     })
 }
@@ -207,8 +213,11 @@ async fn remove(core: Data<Core>, name: Path<String>) -> Result<impl Responder, 
     let project = find(&core, &name)?;
     if project.settings.credentials.is_none() {
         let message = format!("`{name}` is the project of open mode, which stays");
-        return Err(ControlError::conflict("open_project", message)
-            .with_hint(format!("`POST /_emulator/projects/{name}/reset` empties it")));
+        return Err(
+            ControlError::conflict("open_project", message).with_hint(format!(
+                "`POST /_emulator/projects/{name}/reset` empties it"
+            )),
+        );
     }
     core.delete_project(&name).await;
     Ok(HttpResponse::NoContent())
@@ -224,7 +233,9 @@ fn taken(taken: Taken) -> ControlError {
     let (code, hint) = match &taken {
         Taken::Name(name) => (
             "project_exists",
-            format!("choose another name, or leave it out; `PUT /_emulator/projects/{name}` replaces it"),
+            format!(
+                "choose another name, or leave it out; `PUT /_emulator/projects/{name}` replaces it"
+            ),
         ),
         Taken::ApiKey(_) => ("api_key_taken", "leave it out: one is made up".to_owned()),
     };

@@ -14,7 +14,9 @@ use crate::journal::{RequestEntry, RequestFilter};
 pub(super) fn routes() -> Vec<Route> {
     vec![
         get("/requests", list)
-            .summary("Lists the requests to the emulated API, the refused ones too, in their order.")
+            .summary(
+                "Lists the requests to the emulated API, the refused ones too, in their order.",
+            )
             .query::<ListQuery>()
             .answers::<RequestList>(200, "One page of them."),
     ]

@@ -81,7 +81,11 @@ impl Count {
             self.at_least.map(|count| format!("at least {count}")),
             self.at_most.map(|count| format!("at most {count}")),
         ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+        parts
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" and ")
     }
 }
 
@@ -143,7 +147,11 @@ async fn verify(
     Body(request): Body<VerifyRequest>,
 ) -> Result<HttpResponse, ControlError> {
     let expectation = expectation(&core, &request)?;
-    let is_met = || expectation.count.allows(expectation.look(&core).counting.len());
+    let is_met = || {
+        expectation
+            .count
+            .allows(expectation.look(&core).counting.len())
+    };
     if let Some(HumanDuration(limit)) = request.within {
         let decided = async {
             // What shall never be is only decided early if it is.
@@ -255,7 +263,9 @@ impl Expectation {
             false => found.others.into_iter().take(SHOWN).collect(),
         };
         let hint = match closest.is_empty() {
-            true => Some("no call is on record: was it made to this emulator and project?".to_owned()),
+            true => {
+                Some("no call is on record: was it made to this emulator and project?".to_owned())
+            }
             false => None,
         };
         Difference {
