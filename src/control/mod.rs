@@ -9,6 +9,7 @@ mod calls;
 mod clocks;
 mod deliveries;
 mod error;
+mod events;
 mod explain;
 mod guard;
 mod health;
@@ -56,6 +57,7 @@ fn table() -> Vec<Route> {
         requests::routes(),
         verify::routes(),
         explain::routes(),
+        events::routes(),
         inbox::routes(),
         openapi::routes(),
     ];
