@@ -1,3 +1,4 @@
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use super::{CallEntry, CallRecord, Journal, RequestEntry, locked};
@@ -75,7 +76,10 @@ impl Journal {
     ) -> Page<CallEntry> {
         let chunk_after = |number| {
             let shelves = locked(&self.shelves);
-            let chunk = shelves.calls.range(number + 1..).take(CHUNK);
+            let chunk = shelves
+                .calls
+                .range((Excluded(number), Unbounded))
+                .take(CHUNK);
             chunk.map(|(n, entry)| (*n, entry.clone())).collect()
         };
         let is_wanted = |entry: &CallEntry| entry.read(|record| filter.matches(record));
@@ -211,6 +215,8 @@ mod tests {
             (CallFilter { app_svr_data: some(""), ..none.clone() }, 0),
             (CallFilter { to_user_id: some("user-1"), settled: Some(false), ..none }, 0),
         ];
+        let past_all = Some(u64::MAX);
+        assert!(journal.calls(&cases[0].0, 10, past_all).0.is_empty());
         for (filter, expected) in cases {
             let (found, _) = journal.calls(&filter, 10, None);
             assert_eq!(found.len(), expected, "{filter:?}");
