@@ -2,21 +2,24 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
-use crate::call::{Engagements, Life, Line, Targets};
-use crate::clock::Clock;
+use crate::call::{Life, Line, Targets};
+use crate::clock::{Activity, Clock, ClockMode, timeout};
 use crate::delivery::{Courier, DeliveryOptions};
-use crate::domain::{Callback, Fidelity, Moment, ServiceIdCheck};
+use crate::domain::{Callback, Fidelity, MakeCall, Moment, ServiceIdCheck};
 use crate::journal::{CallRecord, Journal, PlacedCall};
-use crate::project::{Placement, Project};
+use crate::project::{Placement, Project, Projects, Taken};
 use crate::scenario::{Catalog, ChosenBy, Scenario};
-use crate::settings::{Access, Credentials, ProjectSettings, Settings};
+use crate::settings::{Access, ProjectSettings, Settings};
 use crate::validate::{self, CalleePath, Rules};
 use crate::wire::{ErrorAnswer, MakeCallBody, Violation};
 
@@ -26,13 +29,20 @@ pub(crate) const SCENARIO_HEADER: &str = "X-Planet-Emulator-Scenario";
 /// All state of a running emulator, shared by every worker.
 #[derive(Debug)]
 pub(crate) struct Core {
-    projects: Vec<(Option<Credentials>, Arc<Project>)>,
+    pub(crate) projects: Projects,
     access: Access,
     pub(crate) fidelity: Arc<Fidelity>,
     pub(crate) catalog: Catalog,
     pub(crate) journal: Arc<Journal>,
     live_calls_at_most: usize,
+    /// For what a project created at run time does not say.
+    project_defaults: Settings,
     courier: Courier,
+    /// The emulator's own URL, for the inbox.
+    base: Url,
+    /// For what belongs to no project.
+    clock: Clock,
+    is_closed: AtomicBool,
 }
 
 /// A request that is not accepted: what to answer, and when.
@@ -40,13 +50,22 @@ pub(crate) struct Core {
 pub(crate) struct Refusal {
     pub(crate) answer: ErrorAnswer,
     /// On the project's clock; `None` for at once.
-    pub(crate) due: Option<(Clock, Moment)>,
+    pub(crate) due: Option<(Activity, Moment)>,
 }
 
 impl From<ErrorAnswer> for Refusal {
     fn from(answer: ErrorAnswer) -> Self {
         Self { answer, due: None }
     }
+}
+
+/// What a request would bring about.
+#[derive(Debug)]
+pub(crate) struct Foresight {
+    pub(crate) call: MakeCall,
+    pub(crate) scenario: Arc<Scenario>,
+    pub(crate) chosen_by: ChosenBy,
+    pub(crate) placement: Placement,
 }
 
 /// The headers of a request that matter here.
@@ -64,38 +83,89 @@ impl Core {
     /// # Errors
     /// When callbacks cannot be sent at all, as with a host in `delivery.allow_hosts` that is none.
     pub(crate) fn new(settings: &Settings, catalog: Catalog, base: &Url) -> anyhow::Result<Self> {
-        let courier = Courier::new(&DeliveryOptions {
-            timeout: settings.delivery.timeout,
-            max_in_flight: settings.delivery.max_in_flight,
-            max_in_flight_per_host: settings.delivery.max_in_flight_per_host,
-            allow_hosts: settings.delivery.allow_hosts.clone(),
-            redirects: settings.fidelity.redirects,
-        })
-        .context("cannot set up the delivery of callbacks")?;
-        let fidelity = Arc::new(settings.fidelity.clone());
-        let journal = Arc::new(Journal::new(settings.limits.journal_calls));
-        let project = |project: &ProjectSettings| {
-            let line = Line {
-                clock: Clock::new(project.clock),
-                courier: courier.clone(),
-                fidelity: fidelity.clone(),
-                targets: Arc::new(targets_of(project, settings.access, base)),
-                journal: journal.clone(),
-                engagements: Arc::new(Engagements::default()),
-            };
-            let default_length = settings.default_audio_duration;
-            let running = Arc::new(Project::new(project, line, default_length));
-            (project.credentials.clone(), running)
-        };
-        Ok(Self {
-            projects: settings.projects.iter().map(project).collect(),
+        let courier = Courier::new(&delivery_options(settings))
+            .context("cannot set up the delivery of callbacks")?;
+        let core = Self {
+            projects: Projects::default(),
             access: settings.access,
-            fidelity,
+            fidelity: Arc::new(settings.fidelity.clone()),
             catalog,
-            journal,
+            journal: Arc::new(Journal::new(settings.limits.journal_calls)),
             live_calls_at_most: settings.limits.live_calls,
+            project_defaults: settings.clone(),
             courier,
-        })
+            base: base.clone(),
+            clock: Clock::new(ClockMode::Real),
+            is_closed: AtomicBool::new(false),
+        };
+        for project in &settings.projects {
+            core.add_project(project.clone())?;
+        }
+        Ok(core)
+    }
+
+    /// Adds a project at run time.
+    ///
+    /// # Errors
+    /// When its name or API key is taken.
+    pub(crate) fn add_project(&self, settings: ProjectSettings) -> Result<Arc<Project>, Taken> {
+        let project = Arc::new(self.project(settings));
+        self.projects.add(project.clone())?;
+        Ok(project)
+    }
+
+    /// Puts a project in the place of the one of the same name, of which nothing is left; `None` if there
+    /// is none.
+    ///
+    /// # Errors
+    /// When its API key is another project's.
+    pub(crate) async fn replace_project(
+        &self,
+        settings: ProjectSettings,
+    ) -> Result<Option<Arc<Project>>, Taken> {
+        let project = Arc::new(self.project(settings));
+        let Some(replaced) = self.projects.replace(project.clone())? else {
+            return Ok(None);
+        };
+        self.end_project(&replaced).await;
+        Ok(Some(project))
+    }
+
+    /// Takes out a project and everything in it. False if there is none of this name.
+    pub(crate) async fn delete_project(&self, name: &str) -> bool {
+        let Some(project) = self.projects.remove(name) else {
+            return false;
+        };
+        self.end_project(&project).await;
+        true
+    }
+
+    async fn end_project(&self, project: &Project) {
+        project.end().await;
+        self.journal
+            .forget(&project.name, project.run().generation + 1);
+    }
+
+    /// A barrier: once this returns, nothing of before happens any more, and nothing of it is on record.
+    pub(crate) async fn reset_project(&self, project: &Project) {
+        let generation = project.reset().await;
+        self.journal.forget(&project.name, generation);
+    }
+
+    pub(crate) const fn project_defaults(&self) -> &Settings {
+        &self.project_defaults
+    }
+
+    fn project(&self, settings: ProjectSettings) -> Project {
+        let targets = targets_of(&settings, self.access, &self.base);
+        let line = Line::new(
+            Clock::new(settings.clock),
+            self.courier.clone(),
+            self.fidelity.clone(),
+            Arc::new(targets),
+            self.journal.clone(),
+        );
+        Project::new(settings, line, self.project_defaults.default_audio_duration)
     }
 
     /// The project that a request belongs to, once its credentials, the rate limit and its headers
@@ -109,7 +179,8 @@ impl Core {
         source: Option<IpAddr>,
     ) -> Result<Arc<Project>, ErrorAnswer> {
         let project = self.authenticate(headers.authorization)?;
-        if !project.is_within_rate_limit(source, project.line.clock.now()) {
+        let now = project.clock.now();
+        if !project.run().is_within_rate_limit(source, now) {
             return Err(ErrorAnswer::new(429, "TOO_MANY_REQUEST"));
         }
         let mut violations =
@@ -138,27 +209,16 @@ impl Core {
                 "Authorization must be `Basic` with the base64 of API_KEY:API_SECRET",
             ));
         };
-        if self.access == Access::Open {
-            return Ok(self.projects[0].1.clone());
-        }
-        let mut found = None;
-        // Every key is compared, so that the time taken does not depend on which one it is.
-        for (credentials, project) in &self.projects {
-            let Some(credentials) = credentials else {
-                continue;
-            };
-            if bool::from(credentials.api_key.as_bytes().ct_eq(key.as_bytes())) {
-                found = Some((credentials, project));
-            }
-        }
-        let Some((credentials, project)) = found else {
-            return Err(unauthorized("ApiKey not found"));
+        let Some(project) = self.projects.of_key(&key) else {
+            let open = self.projects.open();
+            return open.ok_or_else(|| unauthorized("ApiKey not found"));
         };
-        let expected = credentials.api_secret.expose().as_bytes();
-        if !bool::from(expected.ct_eq(secret.as_bytes())) {
+        let credentials = project.settings.credentials.as_ref();
+        let expected = credentials.map_or("", |credentials| credentials.api_secret.expose());
+        if !bool::from(expected.as_bytes().ct_eq(secret.as_bytes())) {
             return Err(unauthorized("ApiSecret is invalid"));
         }
-        Ok(project.clone())
+        Ok(project)
     }
 
     /// Accepts a call, or says why not. The life it gives back begins once the answer is written.
@@ -172,7 +232,65 @@ impl Core {
         path: &CalleePath,
         body: &[u8],
     ) -> Result<Life, Refusal> {
-        let accepted_at = project.line.clock.now();
+        let begun = project.begin();
+        let (run, activity) =
+            begun.ok_or_else(|| ErrorAnswer::new(503, "the project takes no calls any more"))?;
+        let accepted_at = project.clock.now();
+        let (call, text) = self.read_call(project, path, body)?;
+        self.check_room()?;
+        let armed = run.take_armed(&call);
+        let (scenario, chosen_by) = self.choose(armed, scenario, &call)?;
+        let (sid, plan) = match project.place(&run, &call, &scenario) {
+            Placement::Accepted(sid, plan) => (sid, plan),
+            Placement::Refused(answer, after) => {
+                let due = Some((activity, accepted_at + after));
+                return Err(Refusal { answer, due });
+            }
+        };
+        let call = Arc::new(call);
+        let placed = PlacedCall {
+            project: project.name.clone(),
+            generation: run.generation,
+            clock: project.clock.clone(),
+            scenario: scenario.name.clone(),
+            chosen_by: chosen_by.name(),
+            call: call.clone(),
+            request: text.into(),
+        };
+        let entry = self.journal.open(CallRecord::new(sid, placed, accepted_at));
+        let line = (run.line.clone(), activity);
+        Ok(Life::new(sid, call, plan, line, entry, accepted_at))
+    }
+
+    /// What a request would bring about; nothing happens, and nothing is counted.
+    ///
+    /// # Errors
+    /// 400 or 403. What a scenario says is not among the errors: the foresight tells it.
+    pub(crate) fn foresee(
+        &self,
+        project: &Project,
+        scenario: Option<&str>,
+        path: &CalleePath,
+        body: &[u8],
+    ) -> Result<Foresight, ErrorAnswer> {
+        let run = project.run();
+        let (call, _) = self.read_call(project, path, body)?;
+        let (scenario, chosen_by) = self.choose(run.armed(&call), scenario, &call)?;
+        Ok(Foresight {
+            placement: project.foresee(&run, &call, &scenario),
+            call,
+            scenario,
+            chosen_by,
+        })
+    }
+
+    /// The call that a request asks for, and the text of its body.
+    fn read_call<'a>(
+        &self,
+        project: &Project,
+        path: &CalleePath,
+        body: &'a [u8],
+    ) -> Result<(MakeCall, &'a str), ErrorAnswer> {
         let body = MakeCallBody::parse(body);
         if let Ok(body) = &body {
             self.check_permission(project, body, path)?;
@@ -184,35 +302,18 @@ impl Core {
         };
         let call = validate::make_call(&body, path, &rules)
             .map_err(|violations| ErrorAnswer::violations("invalid parameter", violations))?;
-        self.check_room()?;
-        let (scenario, chosen_by) = self.choose(scenario, &call)?;
-        let (sid, plan) = match project.place(&call, &scenario) {
-            Placement::Accepted(sid, plan) => (sid, plan),
-            Placement::Refused(answer, after) => {
-                let due = Some((project.line.clock.clone(), accepted_at + after));
-                return Err(Refusal { answer, due });
-            }
-        };
-        let call = Arc::new(call);
-        let placed = PlacedCall {
-            project: project.name.clone(),
-            generation: 0,
-            clock: project.line.clock.clone(),
-            scenario: scenario.name.clone(),
-            chosen_by: chosen_by.name(),
-            call: call.clone(),
-            request: body.text.into(),
-        };
-        let entry = self.journal.open(CallRecord::new(sid, placed, accepted_at));
-        let line = project.line.clone();
-        Ok(Life::new(sid, call, *plan, line, entry, accepted_at))
+        Ok((call, body.text))
     }
 
     fn choose(
         &self,
+        armed: Option<Arc<Scenario>>,
         by_header: Option<&str>,
-        call: &crate::domain::MakeCall,
+        call: &MakeCall,
     ) -> Result<(Arc<Scenario>, ChosenBy), ErrorAnswer> {
+        if let Some(armed) = armed {
+            return Ok((armed, ChosenBy::Armed));
+        }
         match by_header {
             Some(name) => {
                 let named = self.catalog.find(name);
@@ -230,20 +331,15 @@ impl Core {
         body: &MakeCallBody<'_>,
         path: &CalleePath,
     ) -> Result<(), ErrorAnswer> {
-        let Some(own) = project.service_id.as_ref().map(|id| id.as_str()) else {
+        let Some(own) = project.service_id().map(|id| id.as_str()) else {
             return Ok(());
         };
         let caller = body.caller_service_id();
         // An absent or malformed caller is for the validation of the body to tell.
         let caller_is_own = caller.as_deref().is_none_or(|caller| caller == own);
         let callee_is_own = path.service_id == own;
-        let callee_is_known = || {
-            let mut ids = self
-                .projects
-                .iter()
-                .filter_map(|(_, p)| p.service_id.as_ref());
-            ids.any(|id| id.as_str() == path.service_id)
-        };
+        let callee_is_known =
+            || self.access == Access::Open || self.projects.have_service(&path.service_id);
         let forbidden = |what: &str, id: &str| {
             Err(ErrorAnswer::new(
                 403,
@@ -266,7 +362,7 @@ impl Core {
     }
 
     fn check_room(&self) -> Result<(), ErrorAnswer> {
-        if self.courier.is_closed() {
+        if self.is_closed.load(Ordering::Relaxed) {
             return Err(ErrorAnswer::new(503, "the emulator is shutting down"));
         }
         if self.journal.counts().live >= self.live_calls_at_most {
@@ -277,23 +373,31 @@ impl Core {
         Ok(())
     }
 
-    /// From now on, no call is accepted and no callback is begun.
-    pub(crate) fn close(&self) {
-        self.courier.close();
+    /// Accepts no call any more, gives callbacks in flight this `grace`, and journals the rest as
+    /// abandoned. Gives back how many callbacks were abandoned.
+    pub(crate) async fn close(&self, grace: Duration) -> usize {
+        self.is_closed.store(true, Ordering::Relaxed);
+        let projects = self.projects.all();
+        let ends = projects.iter().map(|project| project.end());
+        // What is still in flight after that is abandoned, and counted as such.
+        let _ = timeout(grace, join_all(ends)).await;
+        self.journal.abandon_live_calls()
     }
 
-    /// How many callbacks are being sent right now.
-    pub(crate) fn callbacks_in_flight(&self) -> usize {
-        self.courier.in_flight()
-    }
-
-    pub(crate) fn projects(&self) -> impl Iterator<Item = &Arc<Project>> {
-        self.projects.iter().map(|(_, project)| project)
-    }
-
-    /// The time for answers that belong to no project: the first project's.
+    /// The time for answers that belong to no project.
     pub(crate) fn now(&self) -> Moment {
-        self.projects[0].1.line.clock.now()
+        self.clock.now()
+    }
+}
+
+/// How callbacks are sent, as the settings say.
+pub(crate) fn delivery_options(settings: &Settings) -> DeliveryOptions {
+    DeliveryOptions {
+        timeout: settings.delivery.timeout,
+        max_in_flight: settings.delivery.max_in_flight,
+        max_in_flight_per_host: settings.delivery.max_in_flight_per_host,
+        allow_hosts: settings.delivery.allow_hosts.clone(),
+        redirects: settings.fidelity.redirects,
     }
 }
 

@@ -15,9 +15,15 @@ mod rate_limit;
 mod scenario;
 mod settings;
 mod startup;
+mod sync;
 mod telemetry;
 mod validate;
 mod wire;
 mod yaml;
 
 pub use embed::{Emulator, EmulatorBuilder};
+
+/// The README, whose Rust is compiled with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -12,14 +12,10 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::api::{self, BodyLimit};
-use crate::clock::{Clock, ClockMode};
 use crate::control;
 use crate::emulator::Core;
 use crate::scenario::Catalog;
 use crate::settings::Settings;
-
-/// How often a stop looks whether callbacks in flight are through.
-const GRACE_STEP: Duration = Duration::from_millis(5);
 
 /// Why the emulator cannot start.
 #[derive(Debug, Error)]
@@ -56,12 +52,13 @@ pub(crate) fn start(settings: &Settings, catalog: Catalog) -> Result<Running, St
     let core = Arc::new(core);
     let shared = web::Data::from(core.clone());
     let body_limit = web::Data::new(BodyLimit(settings.limits.body));
+    let access = settings.control.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(shared.clone())
             .app_data(body_limit.clone())
             .configure(api::configure)
-            .configure(control::configure)
+            .configure(|config| control::configure(config, &access))
             .default_service(web::to(api::not_found))
     })
     .disable_signals()
@@ -123,14 +120,8 @@ impl Running {
     /// Stops: accepts no more calls, gives callbacks in flight their grace, journals the rest as
     /// abandoned. Gives back how many callbacks were abandoned.
     pub(crate) async fn stop(mut self) -> usize {
-        self.core.close();
         self.handle.pause().await;
-        let clock = Clock::new(ClockMode::Real);
-        let deadline = clock.now() + self.grace;
-        while self.core.callbacks_in_flight() > 0 && clock.now() < deadline {
-            clock.sleep_until(clock.now() + GRACE_STEP).await;
-        }
-        let abandoned = self.core.journal.abandon_live_calls();
+        let abandoned = self.core.close(self.grace).await;
         self.handle.stop(false).await;
         if let Some(server) = self.server.take() {
             let _ = server.await;

@@ -47,23 +47,35 @@ async fn answer(
     core: &Core,
     limit: BodyLimit,
 ) -> Answer {
-    let life = match take(request, payload, core, limit).await {
-        Ok(life) => life,
-        Err(Refusal { answer, due }) => {
-            let now = match due {
-                Some((clock, due)) => {
-                    clock.sleep_until(due).await;
-                    clock.now()
-                }
-                None => core.now(),
-            };
-            return refuse(core, &answer, now).map_into_right_body();
+    match take(request, payload, core, limit).await {
+        Ok(mut life) => match life.live_until_answer().await {
+            Some(now) => accept(life, now).map_into_left_body(),
+            None => refuse(core, &was_reset(), core.now()).map_into_right_body(),
+        },
+        Err(Refusal { answer, due: None }) => {
+            refuse(core, &answer, core.now()).map_into_right_body()
         }
-    };
-    let mut life = life;
-    life.live_before_answer().await;
-    let now = life.wait_for_answer().await;
-    accept(life, now).map_into_left_body()
+        Err(Refusal {
+            answer,
+            due: Some((activity, due)),
+        }) => {
+            let dismissal = activity.dismissal();
+            let answer = tokio::select! {
+                biased;
+                () = activity.sleep_until(due) => answer,
+                () = dismissal.comes() => was_reset(),
+            };
+            refuse(core, &answer, activity.now()).map_into_right_body()
+        }
+    }
+}
+
+/// The answer to a request that a reset of its project has overtaken.
+fn was_reset() -> ErrorAnswer {
+    ErrorAnswer::new(
+        503,
+        "the project was reset while this call waited for its answer",
+    )
 }
 
 async fn take(

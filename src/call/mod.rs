@@ -5,14 +5,20 @@
 
 mod course;
 mod engaged;
+mod phone;
 mod sending;
+mod timeline;
 
 use std::sync::Arc;
 
-pub(crate) use engaged::Engagements;
-pub(crate) use sending::Targets;
+use tokio::sync::oneshot;
 
-use crate::clock::Clock;
+pub(crate) use engaged::Engagements;
+pub(crate) use phone::{PhoneAction, Phones};
+pub(crate) use sending::{NotReplayable, SentLog, Targets};
+pub(crate) use timeline::{Foreseen, Happening, timeline};
+
+use crate::clock::{Activities, Activity, Clock};
 use crate::delivery::Courier;
 use crate::domain::{
     AgentCallResult, CallEnd, CallState, Callback, CalleeAction, DisconnectReason, Fidelity,
@@ -22,19 +28,58 @@ use crate::journal::{CallEntry, Journal};
 use crate::wire::{
     Parameters, agent_call_status_parameters, call_event_parameters, notify_parameters,
 };
-use course::{course, failed_end, unconnected};
+use course::{Course, course, failed_end, unconnected};
 use engaged::Engagement;
+use phone::{RingingPhone, amend};
 use sending::{Copies, Sent};
 
 /// What a call needs from around it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Line {
-    pub(crate) clock: Clock,
     pub(crate) courier: Courier,
     pub(crate) fidelity: Arc<Fidelity>,
     pub(crate) targets: Arc<Targets>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) activities: Arc<Activities>,
     pub(crate) engagements: Arc<Engagements>,
+    pub(crate) phones: Arc<Phones>,
+    pub(crate) sent: SentLog,
+}
+
+impl Line {
+    pub(crate) fn new(
+        clock: Clock,
+        courier: Courier,
+        fidelity: Arc<Fidelity>,
+        targets: Arc<Targets>,
+        journal: Arc<Journal>,
+    ) -> Self {
+        Self {
+            courier,
+            fidelity,
+            targets,
+            journal,
+            activities: Arc::new(Activities::new(clock)),
+            engagements: Arc::default(),
+            phones: Arc::default(),
+            sent: SentLog::default(),
+        }
+    }
+
+    /// The same line, on which there is no call yet.
+    pub(crate) fn renewed(&self) -> Self {
+        Self::new(
+            self.clock().clone(),
+            self.courier.clone(),
+            self.fidelity.clone(),
+            self.targets.clone(),
+            self.journal.clone(),
+        )
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        self.activities.clock()
+    }
 }
 
 /// A call that was accepted and whose life has not begun or is under way.
@@ -44,6 +89,7 @@ pub(crate) struct Life {
     call: Arc<MakeCall>,
     plan: Box<Plan>,
     line: Arc<Line>,
+    activity: Activity,
     entry: Arc<CallEntry>,
     accepted_at: Moment,
     /// Who is engaged by this call, from Notify to its end.
@@ -52,6 +98,10 @@ pub(crate) struct Life {
     notified: Option<Result<Moment, NotInitiated>>,
     /// When Agent Call Status was due, once its turn has come.
     status_due: Option<Moment>,
+    /// The callee's phone, from ringing to the end of the call.
+    phone: Option<RingingPhone>,
+    /// Who acted on the phone and waits for the state that follows.
+    acted: Option<oneshot::Sender<()>>,
     copies: Copies,
 }
 
@@ -68,21 +118,24 @@ impl Life {
     pub(crate) fn new(
         sid: Sid,
         call: Arc<MakeCall>,
-        plan: Plan,
-        line: Arc<Line>,
+        plan: Box<Plan>,
+        (line, activity): (Arc<Line>, Activity),
         entry: Arc<CallEntry>,
         accepted_at: Moment,
     ) -> Self {
         Self {
             sid,
             call,
-            plan: Box::new(plan),
+            plan,
             line,
+            activity,
             entry,
             accepted_at,
             engagement: None,
             notified: None,
             status_due: None,
+            phone: None,
+            acted: None,
             copies: Copies::default(),
         }
     }
@@ -92,7 +145,7 @@ impl Life {
     }
 
     /// Sends what the scenario wants sent before the API request is answered.
-    pub(crate) async fn live_before_answer(&mut self) {
+    async fn send_before_answer(&mut self) {
         if self.plan.notify.send == SendWhen::BeforeResponse {
             self.notified = Some(self.notify(self.accepted_at).await);
         }
@@ -105,18 +158,42 @@ impl Life {
         }
     }
 
-    /// Holds the API's answer back as planned. Gives back the time of the answer.
-    pub(crate) async fn wait_for_answer(&self) -> Moment {
-        self.line.clock.sleep_until(self.answer_due()).await;
-        self.line.clock.now()
+    /// Lives until the API's answer is due. Gives back the time of the answer; `None` if the project
+    /// was reset meanwhile.
+    pub(crate) async fn live_until_answer(&mut self) -> Option<Moment> {
+        let dismissal = self.activity.dismissal();
+        tokio::select! {
+            biased;
+            () = self.lead_up_to_answer() => Some(self.now()),
+            () = dismissal.comes() => None,
+        }
+    }
+
+    async fn lead_up_to_answer(&mut self) {
+        self.send_before_answer().await;
+        self.activity.sleep_until(self.answer_due()).await;
     }
 
     fn answer_due(&self) -> Moment {
         self.accepted_at + self.plan.response_after
     }
 
-    /// Lives the call to its end. To be begun once the API's answer has been written.
-    pub(crate) async fn live(mut self) {
+    fn now(&self) -> Moment {
+        self.line.clock().now()
+    }
+
+    /// Lives the call to its end, or until its project is reset. To be begun once the API's answer has
+    /// been written.
+    pub(crate) async fn live(self) {
+        let dismissal = self.activity.dismissal();
+        tokio::select! {
+            biased;
+            () = self.live_on() => {}
+            () = dismissal.comes() => {}
+        }
+    }
+
+    async fn live_on(mut self) {
         let answered = self.answer_due();
         if self.plan.agent_call_status.send == SendWhen::BeforeNotify {
             let result = self.plan.result.clone();
@@ -151,12 +228,14 @@ impl Life {
             Ok(_) => (self.plan.result.clone(), self.planned_verdict(due)),
         };
         if let Err(failure) = &verdict {
-            self.line.clock.sleep_until(failure.at).await;
-            self.entry.enter(CallState::Failed, failure.at);
+            self.activity.sleep_until(failure.at).await;
+            self.enter(CallState::Failed, failure.at);
         }
-        self.line.clock.sleep_until(due).await;
+        self.activity.sleep_until(due).await;
         if verdict.is_ok() {
-            self.entry.enter(CallState::Ringing, due);
+            let parking = self.activity.parking().clone();
+            self.phone = Some(self.line.phones.ring(self.sid, parking));
+            self.enter(CallState::Ringing, due);
         }
         // Ahead of Call Event, unless that shall overtake it.
         if self.plan.call_event.send == SendWhen::BeforeAgentCallStatus && ends(&verdict) {
@@ -165,7 +244,7 @@ impl Life {
         let arrived = self.report_status(&result, due).await;
         let fatal = self.line.fidelity.agent_call_status_failure == StatusFailure::EndCall;
         if verdict.is_ok() && !arrived && fatal {
-            let at = self.line.clock.now();
+            let at = self.now();
             return Err(self.refuse(DisconnectReason::AppServerDataError, at));
         }
         verdict
@@ -178,19 +257,7 @@ impl Life {
         };
         let fidelity = &self.line.fidelity;
         let setup = self.accepted_at;
-        let end = match &self.plan.end {
-            _ if self.plan.callee.action == CalleeAction::Busy
-                && self.call.initiation_failure.is_none() =>
-            {
-                let busy = unconnected(DisconnectReason::Busy, fidelity, setup, at);
-                Some(match &self.plan.end {
-                    Some(planned) => busy.changed_by(planned),
-                    None => busy,
-                })
-            }
-            Some(planned) => Some(failed_end(planned, fidelity, setup, at)),
-            None => None,
-        };
+        let end = failed_end(&self.plan, &self.call, fidelity, setup, at);
         Err(NotInitiated {
             fail_reason: fail_reason.clone(),
             end,
@@ -225,7 +292,7 @@ impl Life {
             return Ok(answered);
         }
         let due = answered + self.plan.notify.after;
-        self.line.clock.sleep_until(due).await;
+        self.activity.sleep_until(due).await;
         match self
             .line
             .engagements
@@ -246,8 +313,8 @@ impl Life {
         let rel_code = match self.send(Callback::Notify, &plan, due, parameters).await {
             Sent::NotWanted => return Ok(due),
             Sent::Accepted => {
-                let now = self.line.clock.now();
-                self.entry.enter(CallState::Notified, now);
+                let now = self.now();
+                self.enter(CallState::Notified, now);
                 return Ok(now);
             }
             Sent::NoUrl => match self.line.fidelity.missing_notify_url {
@@ -257,7 +324,7 @@ impl Life {
             Sent::Unreachable => PUSH_REQ_FAIL,
             Sent::Refused => PUSH_ERROR,
         };
-        let mut failure = self.refuse(DisconnectReason::PushError, self.line.clock.now());
+        let mut failure = self.refuse(DisconnectReason::PushError, self.now());
         failure.end = failure.end.map(|end| end.rel_code(rel_code));
         self.engagement = None;
         Err(failure)
@@ -278,22 +345,56 @@ impl Life {
 
     /// The callee acts, or does not. Gives back how the call ended.
     async fn ring_and_talk(&mut self, ringing: Moment) -> CallEnd {
-        let course = course(&self.plan, &self.line.fidelity, self.accepted_at, ringing);
-        for (state, at) in course.states {
-            self.line.clock.sleep_until(at).await;
-            if let Some(engagement) = &self.engagement {
+        let mut entered = 0;
+        loop {
+            let course = course(&self.plan, &self.line.fidelity, self.accepted_at, ringing);
+            let Some(action) = self.follow(&course, &mut entered).await else {
+                return course.end;
+            };
+            let now = self.now();
+            amend(&mut self.plan, action, ringing, now);
+        }
+    }
+
+    /// Enters the states of a course but those that were `entered`, up to its end or an action of the
+    /// callee's phone.
+    async fn follow(&mut self, course: &Course, entered: &mut usize) -> Option<PhoneAction> {
+        for &(state, at) in course.states.iter().skip(*entered) {
+            if let Some(action) = self.phone_before(at).await {
+                return Some(action);
+            }
+            if let (Some(phone), Some(engagement)) = (&self.phone, &self.engagement) {
+                phone.is_answered();
                 engagement.talks();
             }
-            self.entry.enter(state, at);
+            self.enter(state, at);
+            *entered += 1;
         }
-        course.end
+        self.phone_before(course.end.times.end).await
+    }
+
+    /// What is done with the callee's phone before `at`.
+    async fn phone_before(&mut self, at: Moment) -> Option<PhoneAction> {
+        let Some(phone) = &self.phone else {
+            self.activity.sleep_until(at).await;
+            return None;
+        };
+        tokio::select! {
+            biased;
+            (action, done) = phone.acted() => {
+                self.acted = Some(done);
+                Some(action)
+            }
+            () = self.activity.sleep_until(at) => None,
+        }
     }
 
     /// The call is over: the callee is free again, and the app server is told.
     async fn end_and_report(&mut self, end: CallEnd) {
         let ended = end.times.end;
-        self.line.clock.sleep_until(ended).await;
+        self.activity.sleep_until(ended).await;
         self.engagement = None;
+        self.phone = None;
         let parameters = call_event_parameters(self.sid, &self.call, &end, &self.line.fidelity);
         self.entry.ends(end);
         self.entry.enter(CallState::Ended, ended);
@@ -313,14 +414,22 @@ impl Life {
                     failed => failed.clone(),
                 },
             };
-            let due = self.line.clock.now() + self.plan.agent_call_status.after;
+            let due = self.now() + self.plan.agent_call_status.after;
             self.report_status(&result, due).await;
         }
     }
 
     async fn settle(mut self) {
-        self.copies.finished().await;
+        self.copies.finished(&self.activity).await;
         self.line.journal.settle(&self.entry);
+    }
+
+    fn enter(&mut self, state: CallState, at: Moment) {
+        self.entry.enter(state, at);
+        if let Some(done) = self.acted.take() {
+            // Nobody waits any more: their loss.
+            let _ = done.send(());
+        }
     }
 
     fn wire_order(&self, callback: Callback, parameters: Parameters) -> Parameters {

@@ -8,7 +8,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
 use super::exit::{FAULTS, say, talk};
-use super::http::{client, told};
+use super::http::{TokenArgs, client, told};
 use crate::emulator::SCENARIO_HEADER;
 
 const JSON: &str = "application/json";
@@ -60,6 +60,8 @@ pub(super) struct CallArgs {
     /// Text that callbacks give back
     #[arg(long, value_name = "TEXT")]
     app_svr_data: Option<String>,
+    #[command(flatten)]
+    token: TokenArgs,
 }
 
 pub(super) async fn run(args: CallArgs) -> ExitCode {
@@ -102,7 +104,7 @@ async fn make(args: &CallArgs) -> Result<ExitCode, String> {
     }
     if args.follow {
         let sid = sid_of(&answer).ok_or("the answer has no session ID to follow")?;
-        follow(&client, base, &sid).await?;
+        follow(&client, args, &sid).await?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -130,12 +132,13 @@ fn sid_of(answer: &str) -> Option<String> {
     sid.map(ToOwned::to_owned)
 }
 
-async fn follow(client: &Client, base: &str, sid: &str) -> Result<(), String> {
+async fn follow(client: &Client, args: &CallArgs, sid: &str) -> Result<(), String> {
+    let base = args.url.trim_end_matches('/');
     let sid = utf8_percent_encode(sid, ENCODED);
     let url = format!("{base}/_emulator/calls/{sid}/wait?for=settled&timeout=500ms");
     let mut printed = Printed::default();
     loop {
-        let response = client.get(&url).send().await;
+        let response = args.token.authorize(client.get(&url)).send().await;
         let response = response.map_err(|error| told(&error))?;
         let status = response.status();
         let text = response.bytes().await.map_err(|error| told(&error))?;

@@ -96,7 +96,7 @@ fn gather(args: &CheckArgs) -> Result<Files, String> {
 /// A file is a config by its name, or else by holding a key that only a config has. Anything
 /// undecided is taken for a scenario, whose faults then tell.
 fn is_config(path: &Path, source: &Source) -> bool {
-    const CONFIG_KEYS: [&str; 12] = [
+    const CONFIG_KEYS: [&str; 13] = [
         "listen",
         "scenarios",
         "default_scenario",
@@ -105,6 +105,7 @@ fn is_config(path: &Path, source: &Source) -> bool {
         "default_audio_duration",
         "delivery",
         "limits",
+        "control",
         "fidelity",
         "clock",
         "seed",

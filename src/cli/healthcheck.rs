@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::exit::{FAULTS, talk};
-use super::http::{USUAL_PORT, client, told};
+use super::http::{TokenArgs, USUAL_PORT, client, told};
 use crate::clock::timeout;
 
 const LIMIT: Duration = Duration::from_secs(2);
@@ -15,6 +15,8 @@ pub(super) struct HealthcheckArgs {
     /// Where the emulator is [default: this machine, at the port of `PLANET_EMULATOR_LISTEN` or 7526]
     #[arg(long, value_name = "URL", env = "PLANET_EMULATOR_URL")]
     url: Option<String>,
+    #[command(flatten)]
+    token: TokenArgs,
 }
 
 pub(super) async fn run(args: HealthcheckArgs) -> ExitCode {
@@ -22,7 +24,7 @@ pub(super) async fn run(args: HealthcheckArgs) -> ExitCode {
         let listen = std::env::var("PLANET_EMULATOR_LISTEN").ok();
         format!("http://127.0.0.1:{}", port(listen.as_deref()))
     });
-    let checked = match timeout(LIMIT, check(&url)).await {
+    let checked = match timeout(LIMIT, check(&url, &args.token)).await {
         Ok(checked) => checked,
         Err(_) => Err(format!("no answer within {} s", LIMIT.as_secs())),
     };
@@ -41,10 +43,11 @@ fn port(listen: Option<&str>) -> u16 {
     port.unwrap_or(USUAL_PORT)
 }
 
-async fn check(url: &str) -> Result<(), String> {
+async fn check(url: &str, token: &TokenArgs) -> Result<(), String> {
     let client = client().map_err(|error| format!("{error:#}"))?;
     let url = format!("{}/_emulator/health", url.trim_end_matches('/'));
-    let response = client.get(url).send().await.map_err(|error| told(&error))?;
+    let response = token.authorize(client.get(url)).send().await;
+    let response = response.map_err(|error| told(&error))?;
     let status = response.status();
     if status != reqwest::StatusCode::OK {
         return Err(format!("answered {}", status.as_u16()));

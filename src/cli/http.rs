@@ -2,8 +2,34 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
+use clap::Args;
+use reqwest::RequestBuilder;
 
 use crate::delivery::tls;
+use crate::settings::Secret;
+
+/// How a command proves itself to the control API.
+#[derive(Debug, Args)]
+pub(super) struct TokenArgs {
+    /// The emulator's setting `control.token`, if it has one
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "PLANET_EMULATOR_CONTROL__TOKEN",
+        hide_env_values = true
+    )]
+    token: Option<Secret>,
+}
+
+impl TokenArgs {
+    /// The request with the token.
+    pub(super) fn authorize(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.token {
+            Some(token) if !token.expose().is_empty() => request.bearer_auth(token.expose()),
+            _ => request,
+        }
+    }
+}
 
 /// Where an emulator is by default.
 pub(super) const USUAL_PORT: u16 = 7526;

@@ -10,7 +10,7 @@ use clap::Args;
 use url::form_urlencoded;
 
 use super::exit::{cannot_start, say, talk};
-use crate::clock::{Clock, ClockMode};
+use crate::clock::pause;
 use crate::domain::parse_duration;
 
 #[derive(Debug, Args)]
@@ -31,7 +31,6 @@ pub(super) struct ListenArgs {
 struct Manner {
     status: StatusCode,
     after: Duration,
-    clock: Clock,
 }
 
 pub(super) async fn run(args: ListenArgs) -> ExitCode {
@@ -62,7 +61,6 @@ async fn serve(args: &ListenArgs) -> io::Result<()> {
     let manner = web::Data::new(Manner {
         status: StatusCode::from_u16(args.answer).unwrap_or(StatusCode::OK),
         after: args.after,
-        clock: Clock::new(ClockMode::Real),
     });
     let server = HttpServer::new(move || {
         App::new()
@@ -117,8 +115,7 @@ async fn answer(request: HttpRequest, manner: web::Data<Manner>) -> HttpResponse
     let uri = request.uri().to_string();
     say(callback_line(request.method().as_str(), &uri));
     if !manner.after.is_zero() {
-        let clock = &manner.clock;
-        clock.sleep_until(clock.now() + manner.after).await;
+        pause(manner.after).await;
     }
     HttpResponse::build(manner.status)
         .content_type(ContentType::json())

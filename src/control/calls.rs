@@ -1,55 +1,150 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
-use serde::Deserialize;
+use actix_web::web::{Data, Path};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::ControlError;
+use super::page::{Cursor, usual_limit};
+use super::route::{Route, get};
+use super::{ControlError, Query};
 use crate::clock::timeout;
-use crate::domain::{CallState, Callback, Sid, parse_duration};
+use crate::domain::{CallState, Callback, HumanDuration, Sid};
 use crate::emulator::Core;
-use crate::journal::{CallEntry, CallRecord};
-use crate::yaml::nearest;
+use crate::journal::{CallEntry, CallFilter, CallRecord};
 
 /// How long to wait if nothing is said.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// A longer wait is cut to this, so that a forgotten client does not hold on for ever.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// The whole record of a call.
-pub(super) async fn get_call(
-    core: web::Data<Core>,
-    sid: web::Path<String>,
-) -> Result<HttpResponse, ControlError> {
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get("/calls", list)
+            .summary("Lists calls, in the order in which they were accepted.")
+            .query::<ListQuery>()
+            .answers::<CallList>(200, "One page of them."),
+        get("/calls/{sid}", get_call)
+            .summary("Shows everything about one call.")
+            .path_param::<Sid>("sid", SID)
+            .answers::<CallEntry>(200, "The call as it stands.")
+            .refuses(404, "unknown_call"),
+        get("/calls/{sid}/wait", wait_for_call)
+            .summary("Waits until something has happened in a call.")
+            .path_param::<Sid>("sid", SID)
+            .query::<WaitQuery>()
+            .answers::<CallEntry>(200, "It has happened.")
+            .answers::<CallEntry>(
+                408,
+                "It has not happened in time, or can no longer happen: the call as it stands.",
+            )
+            .refuses(404, "unknown_call"),
+    ]
+}
+
+pub(super) const SID: &str = "The session ID that the API answered with.";
+
+/// Which calls are listed: those of which everything given is true.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    /// The name of the project.
+    project: Option<String>,
+    /// Where the call stands.
+    state: Option<CallState>,
+    /// Whether nothing more will be sent for it.
+    settled: Option<bool>,
+    /// The name of the scenario.
+    scenario: Option<String>,
+    /// Why it takes this scenario.
+    chosen_by: Option<String>,
+    to_user_id: Option<String>,
+    to_service_id: Option<String>,
+    from_user_id: Option<String>,
+    from_service_id: Option<String>,
+    app_svr_data: Option<String>,
+    /// How many at most.
+    #[serde(default = "usual_limit")]
+    #[schemars(range(min = 1, max = 1000))]
+    limit: usize,
+    /// `next_cursor` of the page before.
+    #[serde(default)]
+    cursor: Option<Cursor>,
+}
+
+/// Some calls.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CallList {
+    calls: Vec<Arc<CallEntry>>,
+    /// What to give as `cursor` for the next page; null on the last one.
+    next_cursor: Option<Cursor>,
+}
+
+async fn list(core: Data<Core>, Query(query): Query<ListQuery>) -> HttpResponse {
+    let filter = CallFilter {
+        project: query.project,
+        state: query.state,
+        settled: query.settled,
+        scenario: query.scenario,
+        chosen_by: query.chosen_by,
+        to_user_id: query.to_user_id,
+        to_service_id: query.to_service_id,
+        from_user_id: query.from_user_id,
+        from_service_id: query.from_service_id,
+        app_svr_data: query.app_svr_data,
+    };
+    let cursor = query.cursor.map(|cursor| cursor.0);
+    let (calls, next) = core.journal.calls(&filter, query.limit, cursor);
+    HttpResponse::Ok().json(CallList {
+        calls,
+        next_cursor: next.map(Cursor),
+    })
+}
+
+async fn get_call(core: Data<Core>, sid: Path<String>) -> Result<HttpResponse, ControlError> {
     let entry = find(&core, &sid)?;
     Ok(record(StatusCode::OK, &entry))
 }
 
-#[derive(Debug, Deserialize)]
+/// What is waited for, and how long.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WaitQuery {
-    r#for: Option<String>,
-    timeout: Option<String>,
+struct WaitQuery {
+    /// What is waited for; `settled` if left out.
+    r#for: Option<Event>,
+    /// How long at most, ten seconds if left out; more than ten minutes count as ten minutes.
+    timeout: Option<HumanDuration>,
 }
 
-/// Waits for a state or a delivery; 408 with the record as it stands if that takes too long or can no
-/// longer come.
-pub(super) async fn wait_for_call(
-    core: web::Data<Core>,
-    sid: web::Path<String>,
-    query: Result<web::Query<WaitQuery>, actix_web::Error>,
+/// What can be waited for.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(extend("x-expected" = "a state, a callback or `settled`"))]
+enum Event {
+    /// The call has been in this state.
+    State(CallState),
+    /// The first delivery of this callback is over, however it went.
+    Through(Callback),
+    /// Nothing more will be sent.
+    End(Settled),
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Settled {
+    Settled,
+}
+
+/// 408 with the record as it stands if it takes too long or can no longer come.
+async fn wait_for_call(
+    core: Data<Core>,
+    sid: Path<String>,
+    query: Query<WaitQuery>,
 ) -> Result<HttpResponse, ControlError> {
-    let query = query.map_err(|error| {
-        ControlError::bad_request("invalid_query", error.to_string())
-            .with_hint("the parameters are `for` and `timeout`")
-    })?;
-    let event = query.r#for.as_deref().unwrap_or("settled").parse()?;
-    let limit = match &query.timeout {
-        Some(text) => parse_duration(text)
-            .map_err(|reason| ControlError::bad_request("invalid_timeout", reason))?,
-        None => USUAL_TIMEOUT,
-    };
+    let event = query.0.r#for.unwrap_or(Event::End(Settled::Settled));
+    let limit = query.0.timeout.map_or(USUAL_TIMEOUT, |limit| limit.0);
     let entry = find(&core, &sid)?;
     let over = entry.wait_until(|record| record.settled || has_happened(event, record));
     // Whether it was in time shows in the record, not in how the wait ended.
@@ -61,70 +156,34 @@ pub(super) async fn wait_for_call(
     Ok(record(status, &entry))
 }
 
-fn find(core: &Core, sid: &str) -> Result<Arc<CallEntry>, ControlError> {
+/// The call of this session ID.
+///
+/// # Errors
+/// 404.
+pub(super) fn find(core: &Core, sid: &str) -> Result<Arc<CallEntry>, ControlError> {
     let found = sid
         .parse::<Sid>()
         .ok()
         .and_then(|sid| core.journal.find(sid));
-    found.ok_or_else(|| {
-        ControlError::not_found(
-            "unknown_call",
-            format!("no call has the session ID `{sid}`"),
-        )
-        .with_hint(
-            "the journal holds live calls and the latest `limits.journal_calls` settled ones",
-        )
-    })
+    found.ok_or_else(|| unknown(sid))
 }
 
-fn record(status: StatusCode, entry: &CallEntry) -> HttpResponse {
+pub(super) fn unknown(sid: &str) -> ControlError {
+    let message = format!("no call has the session ID `{sid}`");
+    ControlError::not_found("unknown_call", message).with_hint(
+        "the journal holds live calls and the latest `limits.journal_calls` settled ones",
+    )
+}
+
+/// The answer that shows a call.
+pub(super) fn record(status: StatusCode, entry: &CallEntry) -> HttpResponse {
     entry.read(|record| HttpResponse::build(status).json(record))
-}
-
-/// What can be waited for.
-#[derive(Debug, Clone, Copy)]
-enum Event {
-    State(CallState),
-    Through(Callback),
-    Settled,
-}
-
-impl std::str::FromStr for Event {
-    type Err = ControlError;
-
-    fn from_str(name: &str) -> Result<Self, ControlError> {
-        let state = CallState::ALL
-            .into_iter()
-            .find(|state| state.name() == name);
-        if let Some(state) = state {
-            return Ok(Self::State(state));
-        }
-        if let Some(callback) = Callback::from_name(name) {
-            return Ok(Self::Through(callback));
-        }
-        if name == "settled" {
-            return Ok(Self::Settled);
-        }
-        let states = CallState::ALL.map(CallState::name);
-        let callbacks = Callback::ALL.map(Callback::name);
-        let known: Vec<_> = states
-            .into_iter()
-            .chain(callbacks)
-            .chain(["settled"])
-            .collect();
-        let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("one of {}", known.join(", ")),
-        };
-        let message = format!("`{name}` cannot be waited for");
-        Err(ControlError::bad_request("unknown_event", message).with_hint(hint))
-    }
 }
 
 fn has_happened(event: Event, record: &CallRecord) -> bool {
     match event {
         Event::State(state) => record.has_been(state),
         Event::Through(callback) => record.is_through_with(callback),
-        Event::Settled => record.settled,
+        Event::End(Settled::Settled) => record.settled,
     }
 }

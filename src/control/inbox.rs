@@ -1,16 +1,37 @@
-use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use actix_web::HttpRequest;
+use actix_web::web::{Json, Path};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::ControlError;
+use super::route::{Route, get};
 use crate::domain::Callback;
 use crate::yaml::nearest;
 
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get("/inbox/{callback}", receive_callback)
+            .summary("Takes a callback for which no URL is configured, and logs it.")
+            .open()
+            .path_param::<Callback>("callback", "Which callback.")
+            .answers::<Receipt>(200, "It was taken.")
+            .refuses(404, "unknown_callback"),
+    ]
+}
+
+/// That a callback was taken.
+#[derive(Serialize, JsonSchema)]
+struct Receipt {
+    /// Which callback.
+    received: Callback,
+}
+
 /// Takes a callback for which no URL is configured, so that a first call shows the whole sequence.
-pub(super) async fn receive_callback(
+async fn receive_callback(
     request: HttpRequest,
-    callback: web::Path<String>,
-) -> Result<HttpResponse, ControlError> {
-    let Some(known) = Callback::from_name(&callback) else {
+    callback: Path<String>,
+) -> Result<Json<Receipt>, ControlError> {
+    let Some(received) = Callback::from_name(&callback) else {
         let message = format!("there is no inbox for `{callback}`");
         let names = Callback::ALL.map(Callback::name);
         let near = nearest(&callback, names).unwrap_or(names[0]);
@@ -18,9 +39,9 @@ pub(super) async fn receive_callback(
             .with_hint(format!("did you mean `{near}`?")));
     };
     tracing::info!(
-        callback = known.name(),
-        "inbox received {known}?{}",
+        callback = received.name(),
+        "inbox received {received}?{}",
         request.query_string()
     );
-    Ok(HttpResponse::Ok().json(json!({ "received": known.name() })))
+    Ok(Json(Receipt { received }))
 }

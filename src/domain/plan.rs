@@ -97,6 +97,8 @@ pub(crate) enum CalleeAction {
     Ignore,
     /// Is in another call.
     Busy,
+    /// Waits for what the control API says; lets it ring if that says nothing.
+    Manual,
 }
 
 /// An end that the scenario asks for; what is absent follows from the reason (contract 8).

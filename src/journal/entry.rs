@@ -3,11 +3,11 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
 use super::events::Happening;
-use super::locked;
 use super::news::News;
 use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, StateRecord};
 use crate::clock::Clock;
 use crate::domain::{CallEnd, CallState, Callback, Moment, Sid};
+use crate::sync::locked;
 use crate::wire::Parameters;
 
 /// One call in the journal: its life tells here what happens.

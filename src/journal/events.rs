@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use super::locked;
 use super::record::Outcome;
 use super::ring::Ring;
 use crate::domain::{CallState, Callback, Moment, Sid};
+use crate::sync::locked;
 
 /// So many events are held for readers that lag or come back.
 const HELD: usize = 10_000;

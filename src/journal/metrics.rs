@@ -142,7 +142,6 @@ fn registered<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, 
 
 impl Metrics {
     /// The media type of what [`render`](Self::render) gives.
-    #[expect(dead_code, reason = "the control API does not ask yet")]
     pub(crate) const CONTENT_TYPE: &str =
         "application/openmetrics-text; version=1.0.0; charset=utf-8";
 

@@ -4,20 +4,11 @@
 //! waits follow from that. The journal is written to and asked; it calls nobody.
 
 mod entry;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the control API does not ask yet")
-)]
 mod events;
 mod metrics;
 mod news;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the control API does not ask yet")
-)]
 mod query;
 mod record;
-#[cfg_attr(not(test), expect(dead_code, reason = "the API does not tell yet"))]
 mod request;
 mod ring;
 #[cfg(test)]
@@ -25,19 +16,18 @@ mod sample;
 mod view;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 pub(crate) use entry::CallEntry;
-#[expect(unused_imports, reason = "the control API does not ask yet")]
 pub(crate) use events::{Event, Events, Happening, ProjectChange, ScenariosChange};
-#[expect(unused_imports, reason = "the control API does not ask yet")]
 pub(crate) use metrics::Metrics;
-#[expect(unused_imports, reason = "the control API does not ask yet")]
 pub(crate) use query::{CallFilter, Page, RequestFilter};
-pub(crate) use record::{AttemptRecord, CallRecord, Outcome, PlacedCall};
+pub(crate) use record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall};
 pub(crate) use request::{RequestEntry, RequestRecord};
 
 use crate::domain::{Moment, Sid};
+use crate::sync::locked;
 use news::News;
 use ring::Ring;
 
@@ -48,6 +38,7 @@ use ring::Ring;
 #[derive(Debug)]
 pub(crate) struct Journal {
     settled_at_most: usize,
+    generations: AtomicU64,
     shelves: Mutex<Shelves>,
     requests: Mutex<Ring<Arc<RequestEntry>>>,
     news: Arc<News>,
@@ -65,10 +56,16 @@ impl Journal {
     pub(crate) fn new(settled_at_most: usize) -> Self {
         Self {
             settled_at_most,
+            generations: AtomicU64::new(0),
             shelves: Mutex::default(),
             requests: Mutex::new(Ring::new(settled_at_most)),
             news: Arc::default(),
         }
+    }
+
+    /// A number higher than all before, for a run of a project.
+    pub(crate) fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Takes up a call that was just accepted.
@@ -96,7 +93,6 @@ impl Journal {
     /// Wanted are the method and path of any request to the emulated surface, unknown paths included, the
     /// project and its generation as soon as the credentials tell, the scenario if one was chosen, and the
     /// session ID or the refusing answer. Writes the log line of a refusal.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the API does not tell yet"))]
     pub(crate) fn requested(&self, request: RequestRecord) {
         let (at, project, status) = (request.at, request.project.clone(), request.status);
         let refusal = request.message.clone();
@@ -118,19 +114,11 @@ impl Journal {
     }
 
     /// What happened, in order.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the control API does not ask yet")
-    )]
     pub(crate) fn events(&self) -> &Events {
         &self.news.events
     }
 
     /// The counts of all that happened, of the media type [`Metrics::CONTENT_TYPE`].
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the control API does not ask yet")
-    )]
     pub(crate) fn metrics(&self) -> String {
         self.news.metrics.render(self.counts())
     }
@@ -142,7 +130,6 @@ impl Journal {
 
     /// Waits until `holds`; has no limit of its own. Asks again after every event, hence after every
     /// change of a call.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing verifies yet"))]
     pub(crate) async fn wait_until(&self, mut holds: impl FnMut() -> bool) {
         loop {
             // What happens during the check is past this number, hence not missed.
@@ -172,7 +159,6 @@ impl Journal {
 
     /// Removes what the generations of a project before `generation` left behind: requests, and calls, the
     /// live ones included. These settle, with the callbacks they still owed as abandoned.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing resets a project yet"))]
     pub(crate) fn forget(&self, project: &str, generation: u64) {
         locked(&self.requests).retain(|entry| !entry.is_older(project, generation));
         let forgotten = locked(&self.shelves).forget(|entry| entry.is_older(project, generation));
@@ -182,16 +168,20 @@ impl Journal {
         }
     }
 
+    /// Every call that is held, in no order.
+    pub(crate) fn all_calls(&self) -> Vec<Arc<CallEntry>> {
+        locked(&self.shelves).calls.values().cloned().collect()
+    }
+
     /// Settles every live call, with the callbacks it still owed as abandoned. Gives back how many
     /// callbacks these are.
     pub(crate) fn abandon_live_calls(&self) -> usize {
-        let entries: Vec<_> = locked(&self.shelves).calls.values().cloned().collect();
         let abandon = |entry: &Arc<CallEntry>| {
             let abandoned = entry.abandon();
             self.settle(entry);
             abandoned
         };
-        entries.iter().map(abandon).sum()
+        self.all_calls().iter().map(abandon).sum()
     }
 
     pub(crate) fn counts(&self) -> JournalCounts {
@@ -259,11 +249,6 @@ impl Shelves {
         }
         Some(entry)
     }
-}
-
-/// A panic while the lock was held leaves a record that may lack a line, which is still worth showing.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

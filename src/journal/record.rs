@@ -74,6 +74,19 @@ pub(crate) enum Outcome {
     Abandoned,
 }
 
+impl Outcome {
+    /// The name in records.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
 /// One try to deliver a callback.
 #[derive(Debug)]
 pub(crate) struct AttemptRecord {

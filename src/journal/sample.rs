@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{CallEntry, CallRecord, Journal, PlacedCall};
 use crate::clock::{Clock, ClockMode};
-use crate::domain::{Callee, Caller, MakeCall, Moment, ServiceId, Sid, UserId};
+use crate::domain::{MakeCall, Moment, Sid};
 
 /// So many milliseconds after the epoch.
 pub(super) fn at(millis: u64) -> Moment {
@@ -23,24 +23,7 @@ pub(super) fn opened(journal: &Journal, number: u8) -> Arc<CallEntry> {
 /// A call of this project and generation of it.
 pub(super) fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<CallEntry> {
     let (project, generation) = of;
-    let call = MakeCall {
-        from: Caller {
-            service_id: ServiceId::parse("shop").unwrap(),
-            user_id: UserId::parse("AGENT").unwrap(),
-        },
-        to: Callee {
-            service_id: "shop".into(),
-            user_id: format!("user-{number}").into(),
-        },
-        content_ids: Box::default(),
-        play_count: 1,
-        play_wait: Duration::ZERO,
-        app_svr_data: None,
-        call_start_message: None,
-        record_on_cloud: false,
-        use_responder_preparation: false,
-        initiation_failure: None,
-    };
+    let call = MakeCall::sample(&format!("user-{number}"));
     let placed = PlacedCall {
         project: project.into(),
         generation,

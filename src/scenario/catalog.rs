@@ -72,6 +72,8 @@ impl Turns {
 /// Why a call has its scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChosenBy {
+    /// The control API.
+    Armed,
     /// The request's `X-Planet-Emulator-Scenario` header.
     Header,
     /// Its conditions.
@@ -83,6 +85,7 @@ pub(crate) enum ChosenBy {
 impl ChosenBy {
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Armed => "armed",
             Self::Header => "header",
             Self::Match => "match",
             Self::Default => "default",
@@ -171,6 +174,32 @@ impl Catalog {
             Some(scenario) => (scenario.clone(), ChosenBy::Match),
             None => (self.default.clone(), ChosenBy::Default),
         }
+    }
+
+    /// Every scenario that `call` does not get by its conditions, with the reason; those that are asked
+    /// first come first.
+    pub(crate) fn passed_over(&self, call: &MakeCall) -> Vec<(Arc<Scenario>, String)> {
+        let mut passed_over = Vec::new();
+        let mut taken: Option<&Scenario> = None;
+        for scenario in &self.by_rank {
+            let conditions = scenario.conditions.as_ref();
+            let unmet = conditions.map_or_else(Vec::new, |conditions| conditions.unmet_by(call));
+            match taken {
+                _ if !unmet.is_empty() => passed_over.push((scenario.clone(), unmet.join("; "))),
+                None => taken = Some(scenario),
+                Some(first) => {
+                    let reason = format!("`{}` is asked first, and matches too", first.name);
+                    passed_over.push((scenario.clone(), reason));
+                }
+            }
+        }
+        let unconditional = self.by_name.values().filter(|s| s.conditions.is_none());
+        let mut unconditional: Vec<_> = unconditional.cloned().collect();
+        unconditional.sort_by(|one, other| one.name.cmp(&other.name));
+        let reason = "it has no `match`: it is taken by name, or by default";
+        let unconditional = unconditional.into_iter();
+        passed_over.extend(unconditional.map(|scenario| (scenario, reason.to_owned())));
+        passed_over
     }
 
     /// Those with conditions, in the order in which they are asked.

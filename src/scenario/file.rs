@@ -95,7 +95,7 @@ with_phases! {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1))]
-pub(super) struct MatchFile {
+pub(crate) struct MatchFile {
     /// The callee's user ID.
     pub(super) to_user_id: Option<AnyOf>,
     /// The callee's service ID.
@@ -271,6 +271,8 @@ pub(super) enum ActionFile {
     Ignore,
     /// Is in another call.
     Busy,
+    /// Does what the control API says.
+    Manual,
 }
 
 /// How the call ends earlier or otherwise than by itself.

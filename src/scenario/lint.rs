@@ -125,7 +125,7 @@ impl Variant<'_> {
             }
         }
         let action = self.text("/callee/action").unwrap_or("answer");
-        if action != "answer" {
+        if !["answer", "manual"].contains(&action) {
             let message =
                 format!("`prepares_for` has no effect: the callee's action is `{action}`");
             warn("/callee/prepares_for", message);
@@ -140,11 +140,9 @@ impl Variant<'_> {
                 "`notify` has no effect: a busy callee is not notified of".to_owned(),
             );
         }
-        if action == "ignore" {
-            warn(
-                "/callee/after",
-                "`after` has no effect: the callee does nothing".to_owned(),
-            );
+        if ["ignore", "manual"].contains(&action) {
+            let message = format!("`after` has no effect: the callee's action is `{action}`");
+            warn("/callee/after", message);
         }
         if self.text("/agent_call_status/result") == Some("fail") {
             warn(

@@ -16,8 +16,9 @@ mod seed;
 mod text;
 
 pub(crate) use catalog::{Catalog, ChosenBy, Scenario};
-pub(crate) use file::{Per, scenario_schema};
+pub(crate) use file::{MatchFile, Per, scenario_schema};
 pub(crate) use load::{LoadError, catalog_of};
+pub(crate) use matching::Conditions;
 pub(crate) use phases::Phases;
 pub(crate) use planning::{Surroundings, plan};
 pub(crate) use seed::{draw_sid, random_of_call};

@@ -74,6 +74,7 @@ impl From<PhasesFile> for Phases {
                 ActionFile::Decline => CalleeAction::Decline,
                 ActionFile::Ignore => CalleeAction::Ignore,
                 ActionFile::Busy => CalleeAction::Busy,
+                ActionFile::Manual => CalleeAction::Manual,
             },
             callee_after: callee.after.unwrap_or(Delay::Fixed(USUAL_REACTION)),
             prepares_for: callee.prepares_for.unwrap_or_default().0,

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::size::ByteSize;
@@ -74,6 +75,8 @@ pub(super) struct SettingsFile {
     pub delivery: DeliveryFile,
     /// What is held in memory at most.
     pub limits: LimitsFile,
+    /// Who may use the control API.
+    pub control: ControlFile,
     /// What is not publicly known of Planet, each as a choice.
     pub fidelity: Fidelity,
     /// How time passes.
@@ -89,7 +92,7 @@ pub(super) struct SettingsFile {
 }
 
 /// Also in the schema, so that a larger number is a fault like any other.
-const MOST: u32 = u32::MAX;
+pub(super) const MOST: u32 = u32::MAX;
 
 const A_DURATION: &str = "a duration such as `50ms`, `3s` or `1m30s`";
 
@@ -105,6 +108,7 @@ impl Default for SettingsFile {
             default_audio_duration: HumanDuration(Duration::from_secs(3)),
             delivery: DeliveryFile::default(),
             limits: LimitsFile::default(),
+            control: ControlFile::default(),
             fidelity: Fidelity::default(),
             clock: Text(ClockMode::Real),
             seed: None,
@@ -216,25 +220,40 @@ impl Default for LimitsFile {
     }
 }
 
+/// Who may use the control API.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ControlFile {
+    /// What everything under `/_emulator/` but health and inbox asks for as bearer token; `null` for nothing.
+    #[schemars(extend("x-nullable" = true))]
+    pub token: Option<Secret>,
+    /// Hosts by which the control API may be called, beside addresses, `localhost` and names without dots.
+    #[schemars(inner(length(min = 1)))]
+    pub allow_hosts: Vec<String>,
+}
+
 /// The shape of the file, compiled once.
 pub(super) fn shape() -> &'static Shape<SettingsFile> {
-    static SHAPE: LazyLock<Shape<SettingsFile>> = LazyLock::new(|| {
-        let shape = Shape::new()
-            .with_format(HumanDuration::FORMAT, check_duration)
-            .with_format(ByteSize::FORMAT, |text| ByteSize::parse(text).map(|_| ()));
-        let shape = with_rule::<ListenAddress>(shape);
-        let shape = with_rule::<ProjectName>(shape);
-        let shape = with_rule::<ServiceId>(shape);
-        let shape = with_rule::<ApiKey>(shape);
-        let shape = with_rule::<CallbackUrl>(shape);
-        let shape = with_rule::<ContentId>(shape);
-        with_rule::<ClockMode>(shape)
-    });
+    static SHAPE: LazyLock<Shape<SettingsFile>> = LazyLock::new(|| with_text_rules(Shape::new()));
     &SHAPE
 }
 
-fn with_rule<T: TextRule>(shape: Shape<SettingsFile>) -> Shape<SettingsFile> {
-    shape.with_format(T::FORMAT, |text| T::parse(text).map(|_| ()))
+/// Lets a shape check every kind of text that has a rule of its own.
+pub(crate) fn with_text_rules<T: DeserializeOwned + JsonSchema>(shape: Shape<T>) -> Shape<T> {
+    let shape = shape
+        .with_format(HumanDuration::FORMAT, check_duration)
+        .with_format(ByteSize::FORMAT, |text| ByteSize::parse(text).map(|_| ()));
+    let shape = with_rule::<_, ListenAddress>(shape);
+    let shape = with_rule::<_, ProjectName>(shape);
+    let shape = with_rule::<_, ServiceId>(shape);
+    let shape = with_rule::<_, ApiKey>(shape);
+    let shape = with_rule::<_, CallbackUrl>(shape);
+    let shape = with_rule::<_, ContentId>(shape);
+    with_rule::<_, ClockMode>(shape)
+}
+
+fn with_rule<T: DeserializeOwned + JsonSchema, R: TextRule>(shape: Shape<T>) -> Shape<T> {
+    shape.with_format(R::FORMAT, |text| R::parse(text).map(|_| ()))
 }
 
 /// The fault itself says what was expected and found, so what is left for the hint is the way out.

@@ -6,6 +6,7 @@
 
 mod file;
 mod layers;
+mod request;
 mod secrecy;
 mod size;
 #[cfg(test)]
@@ -21,10 +22,10 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
-pub(crate) use self::file::LogFormat;
 use self::file::{CallbacksFile, ProjectFile, SettingsFile};
-pub(crate) use self::text::Secret;
-use self::text::Text;
+pub(crate) use self::file::{LogFormat, with_text_rules};
+pub(crate) use self::request::{Identity, ProjectRequest};
+pub(crate) use self::text::{Secret, Text};
 use crate::clock::ClockMode;
 use crate::domain::{Callback, ContentId, Fidelity, HumanDuration, ServiceId};
 use crate::yaml::{Fault, Source, Style, render};
@@ -50,6 +51,8 @@ pub(crate) struct Settings {
     pub delivery: DeliverySettings,
     /// What is held in memory at most.
     pub limits: Limits,
+    /// Who may use the control API.
+    pub control: ControlSettings,
     /// What is not publicly known of Planet, each as a choice.
     pub fidelity: Fidelity,
     /// How the log is written.
@@ -147,6 +150,16 @@ pub(crate) struct Limits {
     pub live_calls: usize,
 }
 
+/// Who may use the control API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ControlSettings {
+    /// What everything but health and inbox asks for; nothing if there is none.
+    pub token: Option<Secret>,
+    /// Hosts by which it may be called, such as `emulator.example.com` or `*.example.com`, beside
+    /// those that no foreign web page can pose as.
+    pub allow_hosts: Vec<String>,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self::from_file(SettingsFile::default(), true)
@@ -182,6 +195,10 @@ impl Settings {
                 body: usize::try_from(file.limits.body.0).unwrap_or(usize::MAX),
                 journal_calls: count(file.limits.journal_calls),
                 live_calls: count(file.limits.live_calls),
+            },
+            control: ControlSettings {
+                token: file.control.token,
+                allow_hosts: file.control.allow_hosts,
             },
             fidelity: file.fidelity,
             log: file.log,
@@ -304,7 +321,10 @@ impl fmt::Display for SettingsError {
             Self::Unreadable { path, reason } => {
                 write!(f, "cannot read config file `{}`: {reason}", path.display())
             }
-            Self::Faults(faults) => f.write_str(render(faults, Style::Plain).trim_end()),
+            Self::Faults(faults) => {
+                let rendered = render(faults, Style::Plain);
+                write!(f, "faulty settings\n{}", rendered.trim_end())
+            }
         }
     }
 }

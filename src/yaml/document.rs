@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::fault::in_reading_order;
-use super::tree::{Characters, Kind, Node, RawFault, Tree};
+use super::tree::{Characters, Entry, Kind, Node, RawFault, Tree};
 use super::{Fault, Source, builder, syntax};
 
 /// One document of a text: its value and where each part stands.
@@ -35,6 +35,8 @@ pub(crate) struct Salvage {
 struct Place<'a> {
     node: &'a Node,
     key: Option<&'a Characters>,
+    /// The keys and indices that were followed.
+    path: String,
     /// The first alias that was passed through.
     alias: Option<&'a Characters>,
     /// Whether the pointer was followed to its end.
@@ -81,6 +83,18 @@ impl Document {
         Salvage {
             documents,
             faults: in_reading_order(faults),
+        }
+    }
+
+    /// The document that a value makes which did not come as YAML.
+    pub(crate) fn from_value(name: &str, value: Value) -> Self {
+        let mut writer = Writer::default();
+        let root = writer.write(&value);
+        Self {
+            source: Source::new(name, writer.text),
+            value,
+            nodes: writer.nodes,
+            root,
         }
     }
 
@@ -139,6 +153,7 @@ impl Document {
         let mut place = Place {
             node,
             key: None,
+            path: String::new(),
             alias: None,
             exact: true,
             broken,
@@ -151,7 +166,7 @@ impl Document {
                     (index.and_then(|index| nodes.get(index)).copied(), None)
                 }
                 Kind::Mapping { entries, .. } => {
-                    let name = token.replace("~1", "/").replace("~0", "~");
+                    let name = unescaped(token);
                     let at = entries.binary_search_by(|entry| entry.key.as_str().cmp(&name));
                     let entry = at.ok().map(|at| &entries[at]);
                     (
@@ -165,6 +180,11 @@ impl Document {
                 place.exact = false;
                 break;
             };
+            match key {
+                Some(_) if place.path.is_empty() => place.path.push_str(&unescaped(token)),
+                Some(_) => place.path.extend([".", &unescaped(token)]),
+                None => place.path.extend(["[", token, "]"]),
+            }
             place.node = &self.nodes[next];
             place.key = key;
             place.alias = place.alias.or(alias);
@@ -185,7 +205,10 @@ impl Document {
     }
 
     fn fault(&self, place: &Place<'_>, span: &Characters, message: String) -> Fault {
-        let fault = Fault::error(&self.source, first_line(&self.source, span), message);
+        let fault = Fault {
+            path: place.path.clone(),
+            ..Fault::error(&self.source, first_line(&self.source, span), message)
+        };
         match place.alias {
             Some(alias) => {
                 let line = self
@@ -197,6 +220,75 @@ impl Document {
             None => fault,
         }
     }
+}
+
+/// Writes a value as JSON and remembers where each part stands.
+#[derive(Default)]
+struct Writer {
+    text: String,
+    /// How long the text is in characters.
+    length: usize,
+    nodes: Vec<Node>,
+}
+
+impl Writer {
+    /// Gives back the number of the part's node.
+    fn write(&mut self, value: &Value) -> usize {
+        let start = self.length;
+        let kind = match value {
+            Value::Array(values) => {
+                self.push("[");
+                let nodes = values.iter().enumerate().map(|(at, value)| {
+                    self.push(if at == 0 { "" } else { ", " });
+                    self.write(value)
+                });
+                let nodes = nodes.collect();
+                self.push("]");
+                Kind::Sequence(nodes)
+            }
+            Value::Object(values) => {
+                self.push("{");
+                let entries = values.iter().enumerate();
+                let entries = entries.map(|(at, (key, value))| {
+                    self.push(if at == 0 { "" } else { ", " });
+                    let start = self.length;
+                    self.push(&Value::from(key.as_str()).to_string());
+                    let key_span = start..self.length;
+                    self.push(": ");
+                    let (key, node) = (key.clone(), self.write(value));
+                    Entry {
+                        key,
+                        key_span,
+                        node,
+                    }
+                });
+                let mut entries: Vec<_> = entries.collect();
+                entries.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+                self.push("}");
+                Kind::Mapping {
+                    entries,
+                    whole: true,
+                }
+            }
+            scalar => {
+                self.push(&scalar.to_string());
+                Kind::Scalar { written: true }
+            }
+        };
+        let span = start..self.length;
+        self.nodes.push(Node { span, kind });
+        self.nodes.len() - 1
+    }
+
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.length += text.chars().count();
+    }
+}
+
+/// The key that a token of a JSON pointer stands for.
+fn unescaped(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
 }
 
 /// What follows the anchor and the tag, if there are any.

@@ -36,6 +36,9 @@ pub(crate) struct Fault {
     pub severity: Severity,
     /// The text.
     pub source: Source,
+    /// The keys and indices that lead there, such as `in_turn[0].callee`; empty for a whole document,
+    /// and where the text is no document.
+    pub path: String,
     /// Counted from 1.
     pub line: usize,
     /// Counted from 1, in characters.
@@ -68,6 +71,7 @@ impl Fault {
         Self {
             severity,
             source: source.clone(),
+            path: String::new(),
             line,
             column,
             span,

@@ -43,5 +43,6 @@ pub(crate) use self::document::Document;
 pub(crate) use self::fault::{Fault, Severity};
 pub(crate) use self::nearest::nearest;
 pub(crate) use self::render::{Style, render};
+pub(crate) use self::schema::schema_settings;
 pub(crate) use self::shape::Shape;
 pub(crate) use self::source::Source;

@@ -11,10 +11,14 @@ const MOST_REFERENCES: usize = 32;
 /// No type of ours has as many forms; a schema that contains itself has more.
 const MOST_FORMS: usize = 64;
 
+/// How the schema of what people write is generated: a key may be left out rather than be null.
+pub(crate) fn schema_settings() -> SchemaSettings {
+    SchemaSettings::draft2020_12().with_transform(OptionalIsNotNullable)
+}
+
 /// The schema of `T` as it is read from a file.
 pub(super) fn of<T: JsonSchema>() -> Value {
-    SchemaSettings::draft2020_12()
-        .with_transform(OptionalIsNotNullable)
+    schema_settings()
         .into_generator()
         .into_root_schema_for::<T>()
         .to_value()
