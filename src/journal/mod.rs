@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 pub(crate) use entry::CallEntry;
 pub(crate) use events::{Event, Events, Happening, ProjectChange, ScenariosChange};
 pub(crate) use metrics::Metrics;
-pub(crate) use query::{CallFilter, Page, RequestFilter};
+pub(crate) use query::{CallFilter, RequestFilter};
 pub(crate) use record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall};
 pub(crate) use request::{RequestEntry, RequestRecord};
 

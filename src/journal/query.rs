@@ -13,7 +13,7 @@ const CHUNK: usize = 256;
 ///
 /// A cursor is the number of the last entry seen. Hence entries that come or go in the meantime make no
 /// page skip or repeat another one.
-pub(crate) type Page<T> = (Vec<Arc<T>>, Option<u64>);
+type Page<T> = (Vec<Arc<T>>, Option<u64>);
 
 /// Which calls are asked for: those of which everything given is true.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
