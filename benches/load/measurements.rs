@@ -52,7 +52,7 @@ const FAR: &str = "name: far\nmatch: { to_user_id: [far, far-*] }\nnotify: { aft
 const ONE: &str = "name: one\nmatch: { to_user_id: one }\nnotify: { after: 0ms }\n\
     agent_call_status: { send: never }\ncallee: { action: decline, after: 0ms }\ncall_event: { send: never }\n";
 const THREE: &str = "name: three\nmatch: { to_user_id: three }\nnotify: { after: 0ms }\n\
-    agent_call_status: { after: 0ms }\ncallee: { action: answer, after: 0ms }\ncall_event: { after: 0ms }\n";
+    agent_call_status: { after: 0ms }\ncallee: { action: answer, after: 0ms }\nend: { after: 0ms }\ncall_event: { after: 0ms }\n";
 const PACED: &str = "name: paced\nmatch: { to_user_id: paced }\nnotify: { after: 100ms }\n\
     agent_call_status: { after: 100ms }\ncallee: { action: decline, after: 300ms }\ncall_event: { after: 100ms }\n";
 const SOON: &str = "name: soon\nmatch: { to_user_id: soon }\nnotify: { after: 1m }\n\

@@ -1,10 +1,12 @@
-use std::sync::Arc;
+use std::cell::OnceCell;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::header::LOCATION;
 use reqwest::redirect::Policy;
 use rustls::{ClientConfig, RootCertStore};
+use thread_local::ThreadLocal;
 use url::Url;
 
 use super::allow::AllowedHosts;
@@ -23,11 +25,33 @@ const MAX_REDIRECTS: usize = 10;
 /// at that moment would fail a callback for no fault of the app server's.
 const MAX_IDLE: Duration = Duration::from_secs(1);
 
-/// An HTTP client for callbacks.
+/// An HTTP client for callbacks, with connections of its own for each thread.
+///
+/// A connection is driven by the runtime of the thread that opened it. Were connections shared, nearly
+/// every callback would have to wake another thread twice.
 #[derive(Debug)]
 pub(super) struct Client {
-    http: reqwest::Client,
+    plan: Plan,
+    of_thread: ThreadLocal<OfThread>,
     timeout: Duration,
+}
+
+/// The clients of one thread. TLS is set up by the first callback that needs it: reading all roots takes
+/// many times as long, and as much memory, as everything else at the start.
+#[derive(Debug, Default)]
+struct OfThread {
+    plain: OnceCell<reqwest::Client>,
+    secure: OnceCell<reqwest::Client>,
+}
+
+/// How clients are made.
+#[derive(Debug)]
+struct Plan {
+    names: Names,
+    redirects: Redirects,
+    allowed: Arc<AllowedHosts>,
+    max_idle_per_host: usize,
+    tls: OnceLock<ClientConfig>,
 }
 
 impl Client {
@@ -45,30 +69,73 @@ impl Client {
         allowed: &Arc<AllowedHosts>,
         names: Names,
     ) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("planet-emulator/", env!("CARGO_PKG_VERSION")))
-            .http1_only()
-            // A proxy from the environment would see the callbacks, and not reach a local app server.
-            .no_proxy()
-            .redirect(redirect_policy(options.redirects, allowed))
-            .referer(false)
-            .dns_resolver(names)
-            .tls_backend_preconfigured(tls()?)
-            .pool_idle_timeout(MAX_IDLE)
-            .pool_max_idle_per_host(options.max_in_flight_per_host)
-            .build()
+        let plan = Plan {
+            names,
+            redirects: options.redirects,
+            allowed: allowed.clone(),
+            max_idle_per_host: options.max_in_flight_per_host,
+            tls: OnceLock::new(),
+        };
+        // What would fail for every callback shall fail now.
+        plan.client(without_roots()?)
             .context("cannot set up the HTTP client for callbacks")?;
         Ok(Self {
-            http,
+            plan,
+            of_thread: ThreadLocal::new(),
             timeout: options.timeout,
         })
     }
 
     pub(super) async fn get(&self, url: &Url) -> Result<Answer, DeliveryError> {
-        match timeout(self.timeout, exchange(&self.http, url)).await {
+        let http = self.http(url)?;
+        match timeout(self.timeout, exchange(&http, url)).await {
             Ok(result) => result.map_err(|error| DeliveryError::of(error, url)),
             Err(_) => Err(DeliveryError::TimedOut(self.timeout)),
         }
+    }
+
+    /// This thread's client for such a URL.
+    fn http(&self, url: &Url) -> Result<reqwest::Client, DeliveryError> {
+        let of_thread = self.of_thread.get_or_default();
+        // Where redirects are followed, any URL may lead to TLS.
+        let is_plain = url.scheme() == "http" && self.plan.redirects == Redirects::NotFollowed;
+        let (cell, make): (_, fn(&Plan) -> anyhow::Result<reqwest::Client>) = match is_plain {
+            true => (&of_thread.plain, |plan| Ok(plan.client(without_roots()?)?)),
+            false => (&of_thread.secure, |plan| Ok(plan.client(plan.tls()?)?)),
+        };
+        if cell.get().is_none() {
+            let client = make(&self.plan);
+            let client = client.map_err(|error| DeliveryError::Broken(format!("{error:#}")))?;
+            // Nobody else is on this thread.
+            let _ = cell.set(client);
+        }
+        let broken = || DeliveryError::Broken("no HTTP client".to_owned());
+        cell.get().cloned().ok_or_else(broken)
+    }
+}
+
+impl Plan {
+    fn client(&self, tls: ClientConfig) -> reqwest::Result<reqwest::Client> {
+        reqwest::Client::builder()
+            .user_agent(concat!("planet-emulator/", env!("CARGO_PKG_VERSION")))
+            .http1_only()
+            // A proxy from the environment would see the callbacks, and not reach a local app server.
+            .no_proxy()
+            .redirect(redirect_policy(self.redirects, &self.allowed))
+            .referer(false)
+            .dns_resolver(self.names.clone())
+            .tls_backend_preconfigured(tls)
+            .pool_idle_timeout(MAX_IDLE)
+            .pool_max_idle_per_host(self.max_idle_per_host)
+            .build()
+    }
+
+    fn tls(&self) -> anyhow::Result<ClientConfig> {
+        if let Some(known) = self.tls.get() {
+            return Ok(known.clone());
+        }
+        let made = tls()?;
+        Ok(self.tls.get_or_init(|| made).clone())
     }
 }
 
@@ -130,6 +197,15 @@ pub(crate) fn tls() -> anyhow::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    with_roots(roots)
+}
+
+/// For what needs no TLS: trusts nobody.
+fn without_roots() -> anyhow::Result<ClientConfig> {
+    with_roots(RootCertStore::empty())
+}
+
+fn with_roots(roots: RootCertStore) -> anyhow::Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -3,6 +3,7 @@
 //! The resolver of the HTTP client will not do: it asks DNS also for names that `/etc/hosts` has in
 //! one address family only, and it keeps addresses longer than a recreated container keeps its own.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,12 @@ struct Inner {
     /// Or why there is none.
     dns: Result<TokioResolver, String>,
     dns_patience: Duration,
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Names").finish_non_exhaustive()
+    }
 }
 
 impl Names {
