@@ -19,7 +19,7 @@ mod tests;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,6 +29,7 @@ use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
 use crate::domain::Moment;
+use crate::sync::locked;
 pub(crate) use activity::{Activities, Activity, Parking};
 pub(crate) use mode::ClockMode;
 use sleepers::{Place, Sleepers};
@@ -47,8 +48,6 @@ struct Inner {
     /// How many activities are doing something rather than waiting.
     busy: AtomicUsize,
     quiet: Notify,
-    /// One at a time moves a manual clock.
-    advancing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -127,7 +126,6 @@ impl Clock {
             }),
             busy: AtomicUsize::new(0),
             quiet: Notify::new(),
-            advancing: tokio::sync::Mutex::new(()),
         }))
     }
 
@@ -160,12 +158,11 @@ impl Clock {
     /// Moves a manual clock from one due moment to the next, in order. At each, waits until all that
     /// was set going there is done or waits for a later moment; what takes real time meanwhile, such as
     /// an app server's answer, is given it. What is due at the same moment goes one after the other, in
-    /// the order in which the activities began.
+    /// the order in which the activities began. Not to be called again before it has returned.
     ///
     /// # Errors
     /// When the clock is not manual, or is switched while this is under way.
     pub(crate) async fn advance(&self, how: Advance) -> Result<(), NotManual> {
-        let _turn = self.0.advancing.lock().await;
         self.require_manual()?;
         self.quiet().await;
         let limit = match how {
@@ -240,7 +237,7 @@ impl Clock {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0.state)
     }
 
     fn is_busier(&self) {

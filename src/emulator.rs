@@ -15,9 +15,9 @@ use url::Url;
 use crate::call::{Life, Line, Targets};
 use crate::clock::{Activity, Clock, ClockMode, timeout};
 use crate::delivery::{Courier, DeliveryOptions};
-use crate::domain::{Callback, Fidelity, Moment, ServiceIdCheck};
+use crate::domain::{Callback, Fidelity, MakeCall, Moment, ServiceIdCheck};
 use crate::journal::{CallRecord, Journal, PlacedCall};
-use crate::project::{Placement, Project, Projects, Run, Taken};
+use crate::project::{Placement, Project, Projects, Taken};
 use crate::scenario::{Catalog, ChosenBy, Scenario};
 use crate::settings::{Access, ProjectSettings, Settings};
 use crate::validate::{self, CalleePath, Rules};
@@ -35,7 +35,8 @@ pub(crate) struct Core {
     pub(crate) catalog: Catalog,
     pub(crate) journal: Arc<Journal>,
     live_calls_at_most: usize,
-    default_audio_duration: Duration,
+    /// For what a project created at run time does not say.
+    project_defaults: Settings,
     courier: Courier,
     /// The emulator's own URL, for the inbox.
     base: Url,
@@ -58,6 +59,15 @@ impl From<ErrorAnswer> for Refusal {
     }
 }
 
+/// What a request would bring about.
+#[derive(Debug)]
+pub(crate) struct Foresight {
+    pub(crate) call: MakeCall,
+    pub(crate) scenario: Arc<Scenario>,
+    pub(crate) chosen_by: ChosenBy,
+    pub(crate) placement: Placement,
+}
+
 /// The headers of a request that matter here.
 #[derive(Debug, Default)]
 pub(crate) struct RequestHeaders<'a> {
@@ -73,14 +83,8 @@ impl Core {
     /// # Errors
     /// When callbacks cannot be sent at all, as with a host in `delivery.allow_hosts` that is none.
     pub(crate) fn new(settings: &Settings, catalog: Catalog, base: &Url) -> anyhow::Result<Self> {
-        let courier = Courier::new(&DeliveryOptions {
-            timeout: settings.delivery.timeout,
-            max_in_flight: settings.delivery.max_in_flight,
-            max_in_flight_per_host: settings.delivery.max_in_flight_per_host,
-            allow_hosts: settings.delivery.allow_hosts.clone(),
-            redirects: settings.fidelity.redirects,
-        })
-        .context("cannot set up the delivery of callbacks")?;
+        let courier = Courier::new(&delivery_options(settings))
+            .context("cannot set up the delivery of callbacks")?;
         let core = Self {
             projects: Projects::default(),
             access: settings.access,
@@ -88,7 +92,7 @@ impl Core {
             catalog,
             journal: Arc::new(Journal::new(settings.limits.journal_calls)),
             live_calls_at_most: settings.limits.live_calls,
-            default_audio_duration: settings.default_audio_duration,
+            project_defaults: settings.clone(),
             courier,
             base: base.clone(),
             clock: Clock::new(ClockMode::Real),
@@ -148,6 +152,10 @@ impl Core {
         self.journal.forget(&project.name, generation);
     }
 
+    pub(crate) const fn project_defaults(&self) -> &Settings {
+        &self.project_defaults
+    }
+
     fn project(&self, settings: ProjectSettings) -> Project {
         let targets = targets_of(&settings, self.access, &self.base);
         let line = Line::new(
@@ -157,7 +165,7 @@ impl Core {
             Arc::new(targets),
             self.journal.clone(),
         );
-        Project::new(settings, line, self.default_audio_duration)
+        Project::new(settings, line, self.project_defaults.default_audio_duration)
     }
 
     /// The project that a request belongs to, once its credentials, the rate limit and its headers
@@ -228,19 +236,10 @@ impl Core {
         let (run, activity) =
             begun.ok_or_else(|| ErrorAnswer::new(503, "the project takes no calls any more"))?;
         let accepted_at = project.clock.now();
-        let body = MakeCallBody::parse(body);
-        if let Ok(body) = &body {
-            self.check_permission(project, body, path)?;
-        }
-        let body = body.map_err(|fault| ErrorAnswer::new(400, fault.to_string()))?;
-        let rules = Rules {
-            fidelity: &self.fidelity,
-            is_uploaded: &|id| project.is_uploaded(id),
-        };
-        let call = validate::make_call(&body, path, &rules)
-            .map_err(|violations| ErrorAnswer::violations("invalid parameter", violations))?;
+        let (call, text) = self.read_call(project, path, body)?;
         self.check_room()?;
-        let (scenario, chosen_by) = self.choose(&run, scenario, &call)?;
+        let armed = run.take_armed(&call);
+        let (scenario, chosen_by) = self.choose(armed, scenario, &call)?;
         let (sid, plan) = match project.place(&run, &call, &scenario) {
             Placement::Accepted(sid, plan) => (sid, plan),
             Placement::Refused(answer, after) => {
@@ -256,20 +255,63 @@ impl Core {
             scenario: scenario.name.clone(),
             chosen_by: chosen_by.name(),
             call: call.clone(),
-            request: body.text.into(),
+            request: text.into(),
         };
         let entry = self.journal.open(CallRecord::new(sid, placed, accepted_at));
         let line = (run.line.clone(), activity);
         Ok(Life::new(sid, call, plan, line, entry, accepted_at))
     }
 
+    /// What a request would bring about; nothing happens, and nothing is counted.
+    ///
+    /// # Errors
+    /// 400 or 403. What a scenario says is not among the errors: the foresight tells it.
+    pub(crate) fn foresee(
+        &self,
+        project: &Project,
+        scenario: Option<&str>,
+        path: &CalleePath,
+        body: &[u8],
+    ) -> Result<Foresight, ErrorAnswer> {
+        let run = project.run();
+        let (call, _) = self.read_call(project, path, body)?;
+        let (scenario, chosen_by) = self.choose(run.armed(&call), scenario, &call)?;
+        Ok(Foresight {
+            placement: project.foresee(&run, &call, &scenario),
+            call,
+            scenario,
+            chosen_by,
+        })
+    }
+
+    /// The call that a request asks for, and the text of its body.
+    fn read_call<'a>(
+        &self,
+        project: &Project,
+        path: &CalleePath,
+        body: &'a [u8],
+    ) -> Result<(MakeCall, &'a str), ErrorAnswer> {
+        let body = MakeCallBody::parse(body);
+        if let Ok(body) = &body {
+            self.check_permission(project, body, path)?;
+        }
+        let body = body.map_err(|fault| ErrorAnswer::new(400, fault.to_string()))?;
+        let rules = Rules {
+            fidelity: &self.fidelity,
+            is_uploaded: &|id| project.is_uploaded(id),
+        };
+        let call = validate::make_call(&body, path, &rules)
+            .map_err(|violations| ErrorAnswer::violations("invalid parameter", violations))?;
+        Ok((call, body.text))
+    }
+
     fn choose(
         &self,
-        run: &Run,
+        armed: Option<Arc<Scenario>>,
         by_header: Option<&str>,
-        call: &crate::domain::MakeCall,
+        call: &MakeCall,
     ) -> Result<(Arc<Scenario>, ChosenBy), ErrorAnswer> {
-        if let Some(armed) = run.take_armed(call) {
+        if let Some(armed) = armed {
             return Ok((armed, ChosenBy::Armed));
         }
         match by_header {
@@ -345,6 +387,17 @@ impl Core {
     /// The time for answers that belong to no project.
     pub(crate) fn now(&self) -> Moment {
         self.clock.now()
+    }
+}
+
+/// How callbacks are sent, as the settings say.
+pub(crate) fn delivery_options(settings: &Settings) -> DeliveryOptions {
+    DeliveryOptions {
+        timeout: settings.delivery.timeout,
+        max_in_flight: settings.delivery.max_in_flight,
+        max_in_flight_per_host: settings.delivery.max_in_flight_per_host,
+        allow_hosts: settings.delivery.allow_hosts.clone(),
+        redirects: settings.fidelity.redirects,
     }
 }
 

@@ -22,3 +22,8 @@ mod wire;
 mod yaml;
 
 pub use embed::{Emulator, EmulatorBuilder};
+
+/// The README, whose Rust is compiled with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -21,12 +21,12 @@ impl FormatTime for MachineTime {
     }
 }
 
-/// Sends the program's logs to stderr. `RUST_LOG` changes what is logged (`planet_emulator=debug`);
-/// a second call changes nothing.
-pub(crate) fn log_to_stderr(format: LogFormat) {
+/// Sends the program's logs of this level and above to stderr. `RUST_LOG` changes what is logged
+/// (`planet_emulator=debug`); a second call changes nothing.
+pub(crate) fn log_to_stderr(format: LogFormat, level: LevelFilter) {
     let usual = Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_target("planet_emulator", LevelFilter::INFO);
+        .with_target("planet_emulator", level);
     let filter = std::env::var("RUST_LOG")
         .ok()
         .and_then(|text| text.parse().ok());

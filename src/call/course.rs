@@ -1,6 +1,6 @@
 use crate::domain::{
-    CallEnd, CallState, CallTimes, CalleeAction, DisconnectReason, Fidelity, Moment, Plan,
-    PlannedEnd, PlaybackEndReleaser, Releaser,
+    CallEnd, CallState, CallTimes, CalleeAction, DisconnectReason, Fidelity, MakeCall, Moment,
+    Plan, PlaybackEndReleaser, Releaser,
 };
 
 /// How a call goes on once it rings: the states it enters, and its end.
@@ -80,15 +80,25 @@ fn talk(plan: &Plan, fidelity: &Fidelity, setup: Moment, answered: Moment) -> Co
     }
 }
 
-/// The end of a call that failed before it rang, if the scenario wants one.
+/// The end of a call of which the plan says that it fails before it rings, at `failed`; `None` if nothing
+/// but Agent Call Status follows.
 pub(super) fn failed_end(
-    planned: &PlannedEnd,
+    plan: &Plan,
+    call: &MakeCall,
     fidelity: &Fidelity,
     setup: Moment,
     failed: Moment,
-) -> CallEnd {
-    let at = failed + planned.after.unwrap_or_default();
-    unconnected(DisconnectReason::ServerInternalError, fidelity, setup, at).changed_by(planned)
+) -> Option<CallEnd> {
+    let ends = |reason, at| unconnected(reason, fidelity, setup, at);
+    let is_busy = plan.callee.action == CalleeAction::Busy && call.initiation_failure.is_none();
+    match &plan.end {
+        None => is_busy.then(|| ends(DisconnectReason::Busy, failed)),
+        Some(planned) if is_busy => Some(ends(DisconnectReason::Busy, failed).changed_by(planned)),
+        Some(planned) => {
+            let at = failed + planned.after.unwrap_or_default();
+            Some(ends(DisconnectReason::ServerInternalError, at).changed_by(planned))
+        }
+    }
 }
 
 /// The end of a call that was never connected.

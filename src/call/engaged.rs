@@ -1,7 +1,8 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::domain::{CalleeInCall, CallerInCall, DisconnectReason, Fidelity, MakeCall, PeerKey};
+use crate::sync::locked;
 
 /// Who is in a call now, within one project (contract 10-33, 10-34).
 #[derive(Debug, Default)]
@@ -43,7 +44,7 @@ impl Engagements {
             call.from.service_id.as_str().into(),
             call.from.user_id.as_str().into(),
         );
-        let engaged = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let engaged = &mut *locked(&self.0);
         if let Some(other) = engaged.callees.get(&callee) {
             match fidelity.callee_in_call {
                 CalleeInCall::Allow => {}
@@ -70,7 +71,7 @@ impl Engagements {
 impl Engagement {
     /// The callee answered.
     pub(super) fn talks(&self) {
-        let engaged = &mut *self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let engaged = &mut *locked(&self.of.0);
         if let Some(callee) = engaged.callees.get_mut(&self.callee) {
             callee.talking = true;
         }
@@ -79,7 +80,7 @@ impl Engagement {
 
 impl Drop for Engagement {
     fn drop(&mut self) {
-        let engaged = &mut *self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let engaged = &mut *locked(&self.of.0);
         if let Some(callee) = engaged.callees.get_mut(&self.callee) {
             callee.calls -= 1;
             if callee.calls == 0 {

@@ -7,6 +7,7 @@ mod course;
 mod engaged;
 mod phone;
 mod sending;
+mod timeline;
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use tokio::sync::oneshot;
 
 pub(crate) use engaged::Engagements;
 pub(crate) use phone::{PhoneAction, Phones};
-pub(crate) use sending::Targets;
+pub(crate) use sending::{NotReplayable, SentLog, Targets};
+pub(crate) use timeline::{Foreseen, Happening, timeline};
 
 use crate::clock::{Activities, Activity, Clock};
 use crate::delivery::Courier;
@@ -41,6 +43,7 @@ pub(crate) struct Line {
     pub(crate) activities: Arc<Activities>,
     pub(crate) engagements: Arc<Engagements>,
     pub(crate) phones: Arc<Phones>,
+    pub(crate) sent: SentLog,
 }
 
 impl Line {
@@ -59,6 +62,7 @@ impl Line {
             activities: Arc::new(Activities::new(clock)),
             engagements: Arc::default(),
             phones: Arc::default(),
+            sent: SentLog::default(),
         }
     }
 
@@ -253,19 +257,7 @@ impl Life {
         };
         let fidelity = &self.line.fidelity;
         let setup = self.accepted_at;
-        let end = match &self.plan.end {
-            _ if self.plan.callee.action == CalleeAction::Busy
-                && self.call.initiation_failure.is_none() =>
-            {
-                let busy = unconnected(DisconnectReason::Busy, fidelity, setup, at);
-                Some(match &self.plan.end {
-                    Some(planned) => busy.changed_by(planned),
-                    None => busy,
-                })
-            }
-            Some(planned) => Some(failed_end(planned, fidelity, setup, at)),
-            None => None,
-        };
+        let end = failed_end(&self.plan, &self.call, fidelity, setup, at);
         Err(NotInitiated {
             fail_reason: fail_reason.clone(),
             end,

@@ -1,13 +1,15 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use thiserror::Error;
 use tokio::task::JoinSet;
 use url::Url;
 
 use super::{Life, Line};
 use crate::clock::Activity;
 use crate::delivery::{Attempt, shown, with_query};
-use crate::domain::{Callback, Moment, NotifySuccess, PlannedDelivery, Redirects, SendWhen};
+use crate::domain::{Callback, Moment, PlannedDelivery, Redirects, SendWhen};
 use crate::journal::{AttemptRecord, CallEntry, Outcome};
+use crate::sync::locked;
 use crate::wire::Parameters;
 
 /// Where a project's callbacks go; `None` where no URL is registered.
@@ -19,11 +21,46 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    fn of(&self, callback: Callback) -> Option<&Url> {
+    pub(crate) fn of(&self, callback: Callback) -> Option<&Url> {
         match callback {
             Callback::Notify => self.notify.as_ref(),
             Callback::AgentCallStatus => self.agent_call_status.as_ref(),
             Callback::CallEvent => self.call_event.as_ref(),
+        }
+    }
+}
+
+/// The deliveries that were over since somebody began to ask, in the order in which they ended.
+#[derive(Debug, Default)]
+pub(crate) struct SentLog(Mutex<Option<Vec<(Arc<CallEntry>, usize)>>>);
+
+/// Notes deliveries until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Noting<'a>(&'a SentLog);
+
+impl Noting<'_> {
+    /// What was noted: calls with the index of a delivery.
+    pub(crate) fn end(self) -> Vec<(Arc<CallEntry>, usize)> {
+        locked(&self.0.0).take().unwrap_or_default()
+    }
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        *locked(&self.0.0) = None;
+    }
+}
+
+impl SentLog {
+    /// Notes from now on; for one at a time.
+    pub(crate) fn begin(&self) -> Noting<'_> {
+        *locked(&self.0) = Some(Vec::new());
+        Noting(self)
+    }
+
+    fn note(&self, entry: &Arc<CallEntry>, index: usize) {
+        if let Some(sent) = &mut *locked(&self.0) {
+            sent.push((entry.clone(), index));
         }
     }
 }
@@ -98,7 +135,7 @@ impl Life {
             entry: self.entry.clone(),
         };
         self.activity.sleep_until(due).await;
-        let sent = sending.send(due).await;
+        let (_, sent) = sending.send(&self.activity, due).await;
         if planned.copies > 1 {
             let dues = (1..planned.copies).map(|copy| due + planned.copies_every * copy);
             let copies = sending.send_again(self.activity.branch(), dues.collect());
@@ -117,6 +154,56 @@ struct Sending {
     entry: Arc<CallEntry>,
 }
 
+/// Why a delivery cannot be replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum NotReplayable {
+    #[error("the call has no such delivery")]
+    Unknown,
+    #[error("it was never sent, so that there is nothing to send again")]
+    NeverSent,
+    #[error("no URL is registered for this callback")]
+    NoUrl,
+    #[error("its project was reset meanwhile")]
+    Reset,
+}
+
+impl Line {
+    /// Sends a callback of any call of the project once more, as it was sent the first time but to the
+    /// URL of now. Gives back the index of the new delivery, once it is over.
+    ///
+    /// # Errors
+    /// When there is nothing that could be sent again.
+    pub(crate) async fn replay(
+        self: Arc<Self>,
+        activity: Activity,
+        entry: Arc<CallEntry>,
+        index: usize,
+    ) -> Result<usize, NotReplayable> {
+        let (callback, parameters) = entry.read(|record| {
+            let delivery = record.deliveries.get(index);
+            let delivery = delivery.ok_or(NotReplayable::Unknown)?;
+            match delivery.due_at {
+                Some(_) => Ok((delivery.callback, delivery.parameters.clone())),
+                None => Err(NotReplayable::NeverSent),
+            }
+        })?;
+        let target = self.targets.of(callback).ok_or(NotReplayable::NoUrl)?;
+        let sending = Sending {
+            callback,
+            url: with_query(target, &parameters.query()),
+            parameters,
+            line: self.clone(),
+            entry,
+        };
+        let dismissal = activity.dismissal();
+        tokio::select! {
+            biased;
+            (index, _) = sending.send(&activity, activity.now()) => Ok(index),
+            () = dismissal.comes() => Err(NotReplayable::Reset),
+        }
+    }
+}
+
 impl Sending {
     /// Sends the copies, each when it is due, or as many of them as there are before a reset.
     async fn send_again(self, activity: Activity, dues: Vec<Moment>) -> Activity {
@@ -124,7 +211,7 @@ impl Sending {
         let all = async {
             for due in dues {
                 activity.sleep_until(due).await;
-                self.send(due).await;
+                self.send(&activity, due).await;
             }
         };
         tokio::select! {
@@ -135,15 +222,17 @@ impl Sending {
         activity
     }
 
-    /// Sends it, which was to happen at `due`; the journal has it from the moment it is on its way.
-    async fn send(&self, due: Moment) -> Sent {
+    /// Sends it, which was to happen at `due`; the journal has it from the moment it is on its way. Gives
+    /// back its index there. Never returns if the project is reset before it is on its way.
+    async fn send(&self, activity: &Activity, due: Moment) -> (usize, Sent) {
         let url = shown(&self.url);
         let parameters = self.parameters.clone();
         let index = self
             .entry
             .begin_delivery(self.callback, due, url, parameters);
         let begun = self.line.clock().now();
-        let attempt = self.line.courier.send(&self.url).await;
+        let turn = activity.unless_closed(self.line.courier.turn(&self.url));
+        let attempt = turn.await.send().await;
         let sent = self.judge(&attempt);
         let outcome = match sent {
             Sent::Accepted => Outcome::Delivered,
@@ -161,7 +250,8 @@ impl Sending {
             },
         };
         self.entry.end_delivery(index, outcome, attempt, remark);
-        sent
+        self.line.sent.note(&self.entry, index);
+        (index, sent)
     }
 
     /// Contract 10-7: which answers are success.
@@ -169,10 +259,7 @@ impl Sending {
         let Ok(answer) = &attempt.result else {
             return Sent::Unreachable;
         };
-        let success = match self.line.fidelity.notify_success {
-            NotifySuccess::Any2xx => (200..300).contains(&answer.status),
-            NotifySuccess::Only200 => answer.status == 200,
-        };
+        let success = self.line.fidelity.notify_success.covers(answer.status);
         if success {
             Sent::Accepted
         } else {

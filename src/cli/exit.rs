@@ -9,6 +9,9 @@ pub(super) const FAULTS: u8 = 1;
 /// The port is taken, or the configuration invalid.
 pub(super) const CANNOT_START: u8 = 3;
 
+/// Callbacks failed, and `--strict` was given.
+pub(super) const STRICT_FAILURE: u8 = 70;
+
 /// Prints a line to stderr. A closed stderr is nobody's loss.
 pub(super) fn talk(line: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");

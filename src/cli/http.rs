@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt::Write as _;
 
@@ -16,7 +17,8 @@ pub(super) struct TokenArgs {
         long,
         value_name = "TOKEN",
         env = "PLANET_EMULATOR_CONTROL__TOKEN",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = |text: &str| Ok::<_, Infallible>(Secret::new(text))
     )]
     token: Option<Secret>,
 }

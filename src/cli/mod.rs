@@ -2,6 +2,10 @@
 
 mod call;
 mod check;
+mod container;
+mod diagnosis;
+mod doctor;
+mod exec;
 mod exit;
 mod files;
 mod healthcheck;
@@ -9,6 +13,8 @@ mod http;
 mod listen;
 mod schema;
 mod serve;
+mod summary;
+mod supervise;
 
 use std::process::ExitCode;
 
@@ -20,7 +26,8 @@ use clap::{Parser, Subcommand};
     name = "planet-emulator",
     version,
     args_conflicts_with_subcommands = true,
-    after_help = "Exit status: 0 fine, 1 faults found, 2 wrong usage, 3 cannot start.\n\
+    after_help = "Exit status: 0 fine, 1 faults found, 2 wrong usage, 3 cannot start,\n\
+                  70 callbacks failed under `exec --strict`.\n\
                   Without a command, the emulator is served: `planet-emulator --clock 20x`."
 )]
 struct Cli {
@@ -34,6 +41,11 @@ struct Cli {
 enum Command {
     /// Run the emulator (as without a command)
     Serve(serve::ServeArgs),
+    /// Run a command with an emulator of its own, and stop both
+    Exec(exec::ExecArgs),
+    /// What stands between `exec` and its command
+    #[command(hide = true)]
+    Supervise(supervise::SuperviseArgs),
     /// Lint config and scenario files
     Check(check::CheckArgs),
     /// Print the JSON Schema of config or scenario files
@@ -42,6 +54,8 @@ enum Command {
     Listen(listen::ListenArgs),
     /// Make a sample call
     Call(call::CallArgs),
+    /// Probe every configured callback URL and explain what is wrong
+    Doctor(doctor::DoctorArgs),
     /// Exit 0 if an emulator is ready
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -59,10 +73,13 @@ pub fn run() -> ExitCode {
     runtime.block_on(async {
         match cli.command.unwrap_or(Command::Serve(cli.serve)) {
             Command::Serve(args) => serve::run(args).await,
+            Command::Exec(args) => exec::run(args).await,
+            Command::Supervise(args) => supervise::run(args).await,
             Command::Check(args) => check::run(args),
             Command::Schema(args) => schema::run(args),
             Command::Listen(args) => listen::run(args).await,
             Command::Call(args) => call::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Healthcheck(args) => healthcheck::run(args).await,
         }
     })

@@ -3,6 +3,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
 
 use super::check::plural;
 use super::{exit, files};
@@ -13,21 +14,21 @@ use crate::startup::{self, Running};
 use crate::telemetry::log_to_stderr;
 use crate::yaml::{Source, Style, render};
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ServeArgs {
     /// The config file [default: planet-emulator.yaml, if it is there]
     #[arg(long, value_name = "FILE", env = "PLANET_EMULATOR_CONFIG")]
     config: Option<PathBuf>,
     /// Where to listen, such as 127.0.0.1:7526; port 0 is any free one
     #[arg(long, value_name = "ADDR")]
-    listen: Option<String>,
+    pub(super) listen: Option<String>,
     /// A scenario file or a folder of them; may be given again
     #[arg(long, value_name = "PATH")]
     scenarios: Vec<PathBuf>,
     /// Fixes session IDs, drawn delays and choices
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// How time passes: real, or a speed such as 20x
+    /// How time passes: real, a speed such as 20x, or manual
     #[arg(long, value_name = "MODE")]
     clock: Option<ClockMode>,
     /// How logs are written to stderr
@@ -35,7 +36,17 @@ pub(super) struct ServeArgs {
     log: Option<LogArg>,
     /// Writes the port to this file once the emulator is ready
     #[arg(long, value_name = "FILE")]
-    port_file: Option<PathBuf>,
+    pub(super) port_file: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// As if nothing else were given.
+    pub(super) fn with_config(config: Option<PathBuf>) -> Self {
+        Self {
+            config,
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -59,7 +70,7 @@ pub(super) async fn run(args: ServeArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(reason) => return exit::cannot_start(reason),
     };
-    log_to_stderr(settings.log);
+    log_to_stderr(settings.log, LevelFilter::INFO);
     let catalog = match load_catalog(&settings) {
         Ok(catalog) => catalog,
         Err(reason) => return exit::cannot_start(reason),
@@ -100,7 +111,7 @@ pub(super) async fn run(args: ServeArgs) -> ExitCode {
 }
 
 /// A stable interface: scripts wait for this line.
-fn ready_line(settings: &Settings, running: &Running, scenarios: usize) -> String {
+pub(super) fn ready_line(settings: &Settings, running: &Running, scenarios: usize) -> String {
     format!(
         "planet-emulator {} ready on {} ({}, {}, clock {})",
         env!("CARGO_PKG_VERSION"),
@@ -111,7 +122,7 @@ fn ready_line(settings: &Settings, running: &Running, scenarios: usize) -> Strin
     )
 }
 
-fn settings_of(args: ServeArgs) -> Result<Settings, String> {
+pub(super) fn settings_of(args: ServeArgs) -> Result<Settings, String> {
     let usual = Path::new(files::CONFIG_FILE);
     let config = args
         .config
@@ -137,7 +148,7 @@ fn settings_of(args: ServeArgs) -> Result<Settings, String> {
     settings::load(layers).map_err(|error| error.to_string())
 }
 
-fn load_catalog(settings: &Settings) -> Result<Catalog, String> {
+pub(super) fn load_catalog(settings: &Settings) -> Result<Catalog, String> {
     let sources = sources_of(settings)?;
     match catalog_of(&sources, &settings.default_scenario) {
         Ok(loaded) => {
@@ -167,7 +178,7 @@ fn sources_of(settings: &Settings) -> Result<Vec<Source>, String> {
 }
 
 /// Writes the file under another name first, so that a reader never sees half of it.
-fn write_port(path: &Path, running: &Running) -> Result<(), String> {
+pub(super) fn write_port(path: &Path, running: &Running) -> Result<(), String> {
     let partial = path.with_extension("partial");
     let port = format!("{}\n", running.address.port());
     std::fs::write(&partial, port)

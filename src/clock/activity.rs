@@ -170,6 +170,16 @@ impl Activity {
         result
     }
 
+    /// Waits for something that need not come any more once the activities are closed; never returns if
+    /// that happens first. The activity stays busy meanwhile.
+    pub(crate) async fn unless_closed<T>(&self, waiting: impl Future<Output = T>) -> T {
+        tokio::select! {
+            biased;
+            result = waiting => result,
+            () = self.of.closed.cancelled() => self.parked(std::future::pending()).await,
+        }
+    }
+
     /// What ends the activity when its project is reset.
     pub(crate) fn dismissal(&self) -> Dismissal {
         Dismissal {

@@ -1,16 +1,16 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::url::place;
+use crate::sync::locked;
 
 /// How many callbacks may be in flight, in all and to one host.
 #[derive(Debug)]
 pub(super) struct Limits {
     total: Arc<Semaphore>,
-    size: usize,
     per_host: usize,
     hosts: Arc<Mutex<Hosts>>,
 }
@@ -37,7 +37,6 @@ impl Limits {
         let sensible = |bound: usize| bound.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             total: Arc::new(Semaphore::new(sensible(total))),
-            size: sensible(total),
             per_host: sensible(per_host),
             hosts: Arc::default(),
         }
@@ -56,13 +55,8 @@ impl Limits {
         }
     }
 
-    /// How many places are taken.
-    pub(super) fn taken(&self) -> usize {
-        self.size - self.total.available_permits()
-    }
-
     fn visit(&self, name: String) -> (Visit, Arc<Semaphore>) {
-        let mut hosts = lock(&self.hosts);
+        let mut hosts = locked(&self.hosts);
         let host = hosts.entry(name.clone()).or_insert_with(|| Host {
             places: Arc::new(Semaphore::new(self.per_host)),
             visitors: 0,
@@ -76,7 +70,7 @@ impl Limits {
 
     #[cfg(test)]
     pub(super) fn visitors(&self) -> usize {
-        lock(&self.hosts).values().map(|host| host.visitors).sum()
+        locked(&self.hosts).values().map(|host| host.visitors).sum()
     }
 }
 
@@ -89,7 +83,7 @@ struct Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        let mut hosts = lock(&self.hosts);
+        let mut hosts = locked(&self.hosts);
         if let Some(host) = hosts.get_mut(&self.name) {
             host.visitors -= 1;
             if host.visitors == 0 {
@@ -97,9 +91,4 @@ impl Drop for Visit {
             }
         }
     }
-}
-
-fn lock(hosts: &Mutex<Hosts>) -> MutexGuard<'_, Hosts> {
-    // No step under the lock can leave the map half changed.
-    hosts.lock().unwrap_or_else(PoisonError::into_inner)
 }

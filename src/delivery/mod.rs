@@ -12,14 +12,13 @@ mod tests;
 mod url;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::url::Url;
 
 use self::allow::AllowedHosts;
 use self::client::Client;
-use self::limits::Limits;
+use self::limits::{Limits, Place};
 use crate::clock::Stopwatch;
 use crate::domain::Redirects;
 
@@ -46,7 +45,6 @@ pub(crate) struct Courier(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     limits: Limits,
-    closed: AtomicBool,
     allowed: Arc<AllowedHosts>,
     client: Client,
 }
@@ -83,46 +81,52 @@ impl Courier {
     fn with_client(options: &DeliveryOptions, allowed: Arc<AllowedHosts>, client: Client) -> Self {
         Self(Arc::new(Inner {
             limits: Limits::new(options.max_in_flight, options.max_in_flight_per_host),
-            closed: AtomicBool::new(false),
             allowed,
             client,
         }))
     }
 
-    /// How many callbacks are being sent right now.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.0.limits.taken()
-    }
-
-    /// From now on, no callback is sent any more; those in flight are not touched.
-    pub(crate) fn close(&self) {
-        self.0.closed.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether callbacks are no longer sent.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.0.closed.load(Ordering::Relaxed)
-    }
-
     /// Waits for a free place, then sends GET `url`.
     pub(crate) async fn send(&self, url: &Url) -> Attempt {
-        let inner = &self.0;
-        if let Err(refusal) = inner.allowed.check(url) {
-            return Attempt {
-                waited: Duration::ZERO,
-                latency: Duration::ZERO,
-                result: Err(refusal),
-            };
-        }
-        let waiting = Stopwatch::start();
-        let _place = inner.limits.enter(url).await;
-        let waited = waiting.elapsed();
+        self.turn(url).await.send().await
+    }
 
+    /// Waits until GET `url` may be sent.
+    pub(crate) async fn turn<'a>(&'a self, url: &'a Url) -> Turn<'a> {
+        let waiting = Stopwatch::start();
+        let place = match self.0.allowed.check(url) {
+            Ok(()) => Ok(self.0.limits.enter(url).await),
+            Err(refusal) => Err(refusal),
+        };
+        Turn {
+            client: &self.0.client,
+            url,
+            place,
+            waited: waiting.elapsed(),
+        }
+    }
+}
+
+/// The right to send one callback now; or the reason why that will not do.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    client: &'a Client,
+    url: &'a Url,
+    place: Result<Place, DeliveryError>,
+    waited: Duration,
+}
+
+impl Turn<'_> {
+    /// Sends it.
+    pub(crate) async fn send(self) -> Attempt {
         let sending = Stopwatch::start();
-        // A request in flight is several KiB of state, which a call that merely waits need not hold.
-        let result = Box::pin(inner.client.get(url)).await;
+        let result = match self.place {
+            // A request in flight is several KiB of state, which a call that merely waits need not hold.
+            Ok(_place) => Box::pin(self.client.get(self.url)).await,
+            Err(refusal) => Err(refusal),
+        };
         Attempt {
-            waited,
+            waited: self.waited,
             latency: sending.elapsed(),
             result,
         }

@@ -315,3 +315,13 @@ choices! {
         Skip = "skip",
     }
 }
+
+impl NotifySuccess {
+    /// Whether an answer of this status is success.
+    pub(crate) fn covers(self, status: u16) -> bool {
+        match self {
+            Self::Any2xx => (200..300).contains(&status),
+            Self::Only200 => status == 200,
+        }
+    }
+}

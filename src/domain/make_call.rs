@@ -28,6 +28,31 @@ pub(crate) struct MakeCall {
     pub initiation_failure: Option<InitiationFailure>,
 }
 
+#[cfg(test)]
+impl MakeCall {
+    /// A call from `shop/AGENT` to `shop/<to_user_id>` that says no more than it must.
+    pub(crate) fn sample(to_user_id: &str) -> Self {
+        Self {
+            from: Caller {
+                service_id: ServiceId::parse("shop").unwrap(),
+                user_id: UserId::parse("AGENT").unwrap(),
+            },
+            to: Callee {
+                service_id: "shop".into(),
+                user_id: to_user_id.into(),
+            },
+            content_ids: Box::default(),
+            play_count: 1,
+            play_wait: Duration::ZERO,
+            app_svr_data: None,
+            call_start_message: None,
+            record_on_cloud: false,
+            use_responder_preparation: false,
+            initiation_failure: None,
+        }
+    }
+}
+
 /// The caller of an agent call; need not be a registered user (contract 3.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {

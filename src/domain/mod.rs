@@ -19,7 +19,7 @@ pub(crate) use duration::{HumanDuration, parse_duration};
 pub(crate) use end::{CallEnd, CallTimes};
 pub(crate) use fidelity::{
     CalleeInCall, CallerInCall, ContentIdCase, ErrorBody, ErrorCodeType, Fidelity, HeaderCheck,
-    MalformedPeerId, MissingNotifyUrl, NotifySuccess, NullParameters, ParameterOrder, PlayWaitFrom,
+    MalformedPeerId, MissingNotifyUrl, NullParameters, ParameterOrder, PlayWaitFrom,
     PlaybackEndReleaser, RateLimitScope, Redirects, ReleaserType, ResultSpelling, ServiceIdCheck,
     StatusFailure, Stid, Tolerance, UnknownContentId,
 };

@@ -1,10 +1,10 @@
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use super::locked;
 use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, StateRecord};
 use crate::domain::{CallEnd, CallState, Callback, Moment, Sid};
+use crate::sync::locked;
 use crate::wire::Parameters;
 
 /// One call in the journal: its life tells here what happens.
@@ -13,6 +13,8 @@ pub(crate) struct CallEntry {
     /// The place in the order of acceptance.
     pub(super) number: u64,
     sid: Sid,
+    project: Arc<str>,
+    generation: u64,
     record: Mutex<CallRecord>,
     changed: Notify,
 }
@@ -22,6 +24,8 @@ impl CallEntry {
         Self {
             number,
             sid: record.sid,
+            project: record.placed.project.clone(),
+            generation: record.placed.generation,
             record: Mutex::new(record),
             changed: Notify::new(),
         }
@@ -29,6 +33,11 @@ impl CallEntry {
 
     pub(crate) fn sid(&self) -> Sid {
         self.sid
+    }
+
+    /// Whether it belongs to a generation of `project` before this one.
+    pub(super) fn is_older(&self, project: &str, generation: u64) -> bool {
+        *self.project == *project && self.generation < generation
     }
 
     /// Looks at the record as it stands.

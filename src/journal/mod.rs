@@ -4,26 +4,37 @@
 //! from that. The journal is written to and asked; it calls nobody.
 
 mod entry;
+mod query;
 mod record;
+mod request;
+mod ring;
+#[cfg(test)]
+mod sample;
+mod view;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 pub(crate) use entry::CallEntry;
-pub(crate) use record::{AttemptRecord, CallRecord, Outcome, PlacedCall};
+pub(crate) use query::{CallFilter, Page, RequestFilter};
+pub(crate) use record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall};
+pub(crate) use request::{RequestEntry, RequestRecord};
 
 use crate::domain::Sid;
+use crate::sync::locked;
+use ring::Ring;
 
-/// The calls of all projects.
+/// The calls and requests of all projects.
 ///
 /// Holds every live call and the latest settled ones: the oldest settled calls are dropped first, and
-/// what was dropped is counted.
+/// what was dropped is counted. Holds as many of the latest requests.
 #[derive(Debug)]
 pub(crate) struct Journal {
     settled_at_most: usize,
     generations: AtomicU64,
     shelves: Mutex<Shelves>,
+    requests: Mutex<Ring<Arc<RequestEntry>>>,
 }
 
 /// How many calls the journal holds.
@@ -40,6 +51,7 @@ impl Journal {
             settled_at_most,
             generations: AtomicU64::new(0),
             shelves: Mutex::default(),
+            requests: Mutex::new(Ring::new(settled_at_most)),
         }
     }
 
@@ -62,6 +74,19 @@ impl Journal {
         locked(&self.shelves).put(record)
     }
 
+    /// Takes up an API request, to be told once for each, when its answer is known.
+    ///
+    /// Wanted are the method and path of any request to the emulated surface, unknown paths included, the
+    /// project and its generation as soon as the credentials tell, the scenario if one was chosen, and the
+    /// session ID or the refusing answer. Writes the log line of a refusal.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the API does not tell yet"))]
+    pub(crate) fn requested(&self, request: RequestRecord) {
+        if let Some(message) = &request.message {
+            tracing::info!(status = request.status, "request refused: {message}");
+        }
+        locked(&self.requests).push(|n| Arc::new(RequestEntry { n, request }));
+    }
+
     /// Marks a call as settled: nothing more will be sent for it.
     pub(crate) fn settle(&self, entry: &CallEntry) {
         if entry.settle() {
@@ -74,21 +99,14 @@ impl Journal {
         locked(&self.shelves).by_sid.get(&sid).cloned()
     }
 
-    /// Removes what the generations of a project before `generation` left behind, live calls included. What
-    /// a removed call still tells is heard by nobody.
+    /// Removes what the generations of a project before `generation` left behind: requests, and calls, the
+    /// live ones included. Who still holds a removed call may go on telling it.
     pub(crate) fn forget(&self, project: &str, generation: u64) {
-        let is_old = |entry: &CallEntry| {
-            entry.read(|record| {
-                &*record.placed.project == project && record.placed.generation < generation
-            })
-        };
+        locked(&self.requests).retain(|entry| !entry.is_older(project, generation));
         let shelves = &mut *locked(&self.shelves);
-        let old: Vec<_> = shelves
-            .calls
-            .values()
-            .filter(|entry| is_old(entry))
-            .collect();
-        let old: Vec<_> = old.into_iter().map(|entry| entry.number).collect();
+        let calls = shelves.calls.values();
+        let old = calls.filter(|entry| entry.is_older(project, generation));
+        let old: Vec<_> = old.map(|entry| entry.number).collect();
         for number in old {
             shelves.remove(number);
         }
@@ -97,10 +115,15 @@ impl Journal {
             .retain(|number| shelves.calls.contains_key(number));
     }
 
+    /// Every call that is held, in no order.
+    pub(crate) fn all_calls(&self) -> Vec<Arc<CallEntry>> {
+        locked(&self.shelves).calls.values().cloned().collect()
+    }
+
     /// Settles every live call, with the callbacks it still owed as abandoned. Gives back how many
     /// callbacks these are.
     pub(crate) fn abandon_live_calls(&self) -> usize {
-        let entries: Vec<_> = locked(&self.shelves).calls.values().cloned().collect();
+        let entries = self.all_calls();
         let live = entries.iter().filter(|entry| !entry.read(|r| r.settled));
         live.map(|entry| {
             let abandoned = entry.abandon();
@@ -169,56 +192,10 @@ impl Shelves {
     }
 }
 
-/// A panic while the lock was held leaves a record that may lack a line, which is still worth showing.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use super::sample::{opened, opened_in};
     use super::*;
-    use crate::clock::{Clock, ClockMode};
-    use crate::domain::{Callee, Caller, MakeCall, Moment, ServiceId, UserId};
-
-    fn opened(journal: &Journal, number: u8) -> Arc<CallEntry> {
-        opened_in(journal, number, ("default", 0))
-    }
-
-    /// A call of this project and generation of it.
-    fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<CallEntry> {
-        let call = MakeCall {
-            from: Caller {
-                service_id: ServiceId::parse("shop").unwrap(),
-                user_id: UserId::parse("AGENT").unwrap(),
-            },
-            to: Callee {
-                service_id: "shop".into(),
-                user_id: "alice".into(),
-            },
-            content_ids: Box::default(),
-            play_count: 1,
-            play_wait: Duration::ZERO,
-            app_svr_data: None,
-            call_start_message: None,
-            record_on_cloud: false,
-            use_responder_preparation: false,
-            initiation_failure: None,
-        };
-        let placed = PlacedCall {
-            project: of.0.into(),
-            generation: of.1,
-            clock: Clock::new(ClockMode::Real),
-            scenario: "answered".into(),
-            chosen_by: "default",
-            call: Arc::new(call),
-            request: "{}".into(),
-        };
-        let sid = Sid::from_random_bytes([number; 16]);
-        let now = Moment::from_epoch(Duration::ZERO);
-        journal.open(CallRecord::new(sid, placed, now))
-    }
 
     fn has(journal: &Journal, entry: &CallEntry) -> bool {
         journal.find(entry.read(|record| record.sid)).is_some()

@@ -1,9 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::ser::{SerializeMap, SerializeStruct, Serializer};
-use serde::{Serialize, ser};
-use serde_json::value::RawValue;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::domain::{CallEnd, CallState, Callback, MakeCall, Moment, Sid};
@@ -39,9 +38,12 @@ pub(crate) struct CallRecord {
 }
 
 /// A state and when the call entered it.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[schemars(rename = "EnteredState")]
 pub(crate) struct StateRecord {
+    /// The state.
     pub(crate) state: CallState,
+    /// When the call entered it.
     pub(crate) at: Moment,
 }
 
@@ -58,7 +60,7 @@ pub(crate) struct DeliveryRecord {
 }
 
 /// What became of a callback.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     /// On its way.
@@ -164,112 +166,5 @@ impl DeliveryRecord {
             parameters: Parameters::default(),
             attempts: Vec::new(),
         }
-    }
-}
-
-impl Serialize for CallRecord {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let call = &self.placed.call;
-        let mut record = serializer.serialize_struct("CallRecord", 13)?;
-        record.serialize_field("sid", &self.sid)?;
-        record.serialize_field("project", &self.placed.project)?;
-        record.serialize_field("scenario", &self.placed.scenario)?;
-        record.serialize_field("chosen_by", self.placed.chosen_by)?;
-        record.serialize_field("state", &self.state())?;
-        record.serialize_field("settled", &self.settled)?;
-        let from = Peer {
-            service_id: call.from.service_id.as_str(),
-            user_id: call.from.user_id.as_str(),
-        };
-        let to = Peer {
-            service_id: &call.to.service_id,
-            user_id: &call.to.user_id,
-        };
-        record.serialize_field("from", &from)?;
-        record.serialize_field("to", &to)?;
-        let request: &RawValue =
-            serde_json::from_str(&self.placed.request).map_err(ser::Error::custom)?;
-        record.serialize_field("request", request)?;
-        record.serialize_field("states", &self.states)?;
-        let deliveries: Vec<_> = self.deliveries.iter().enumerate().map(Numbered).collect();
-        record.serialize_field("deliveries", &deliveries)?;
-        record.serialize_field("end", &self.end.as_ref().map(EndOf))?;
-        record.serialize_field("remarks", &self.remarks)?;
-        record.end()
-    }
-}
-
-#[derive(Serialize)]
-struct Peer<'a> {
-    service_id: &'a str,
-    user_id: &'a str,
-}
-
-struct Numbered<'a>((usize, &'a DeliveryRecord));
-
-impl Serialize for Numbered<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (index, delivery) = self.0;
-        let mut record = serializer.serialize_struct("Delivery", 7)?;
-        record.serialize_field("n", &(index + 1))?;
-        record.serialize_field("callback", &delivery.callback)?;
-        record.serialize_field("outcome", &delivery.outcome)?;
-        record.serialize_field("due_at", &delivery.due_at)?;
-        record.serialize_field("url", &delivery.url)?;
-        record.serialize_field("parameters", &ByName(&delivery.parameters))?;
-        record.serialize_field("attempts", &delivery.attempts)?;
-        record.end()
-    }
-}
-
-struct ByName<'a>(&'a Parameters);
-
-impl Serialize for ByName<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (name, value) in self.0.iter() {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
-impl Serialize for AttemptRecord {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (status, answer) = match &self.result {
-            Ok((status, answer)) => (Some(status), Some(answer)),
-            Err(_) => (None, None),
-        };
-        let mut record = serializer.serialize_struct("Attempt", 6)?;
-        record.serialize_field("sent_at", &self.sent_at)?;
-        record.serialize_field("lateness_ms", &millis(self.lateness))?;
-        record.serialize_field("status", &status)?;
-        record.serialize_field("latency_ms", &millis(self.latency))?;
-        record.serialize_field("error", &self.result.as_ref().err())?;
-        record.serialize_field("answer", &answer)?;
-        record.end()
-    }
-}
-
-/// Milliseconds with one decimal: enough for a person, stable to read.
-fn millis(span: Duration) -> f64 {
-    (span.as_secs_f64() * 10_000.0).round() / 10.0
-}
-
-struct EndOf<'a>(&'a CallEnd);
-
-impl Serialize for EndOf<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let end = self.0;
-        let mut record = serializer.serialize_struct("End", 8)?;
-        record.serialize_field("reason", &end.reason)?;
-        record.serialize_field("disconnect_reason", &end.reason.value())?;
-        record.serialize_field("releaser_type", &end.releaser.value())?;
-        record.serialize_field("terminate", &end.terminate)?;
-        record.serialize_field("rel_code", &end.rel_code)?;
-        record.serialize_field("rel_code_str", &end.rel_code_str)?;
-        record.serialize_field("user_rel_code", &end.user_rel_code)?;
-        record.serialize_field("duration", &end.times.duration())?;
-        record.end()
     }
 }

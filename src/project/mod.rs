@@ -7,8 +7,9 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use crate::call::Line;
-use crate::clock::{Activity, Clock};
+use crate::clock::{Activity, Advance, Clock, NotManual};
 use crate::domain::{ContentId, MakeCall, Plan, ServiceId, Sid};
+use crate::journal::CallEntry;
 use crate::scenario::{Phases, Scenario, Surroundings, draw_sid, plan, random_of_call};
 use crate::settings::ProjectSettings;
 use crate::sync::{read, write};
@@ -25,6 +26,8 @@ pub(crate) struct Project {
     default_length: Duration,
     /// What a reset begins anew.
     run: RwLock<Arc<Run>>,
+    /// One at a time moves the clock.
+    advancing: tokio::sync::Mutex<()>,
 }
 
 /// What was decided about a call that passed validation.
@@ -45,6 +48,7 @@ impl Project {
             clock: run.line.clock().clone(),
             default_length,
             run: RwLock::new(Arc::new(run)),
+            advancing: tokio::sync::Mutex::new(()),
             settings,
         }
     }
@@ -91,6 +95,23 @@ impl Project {
             run.clone()
         };
         run.line.activities.over().await;
+    }
+
+    /// Moves the manual clock, see [`Clock::advance`]. Gives back by how much, and what was sent
+    /// meanwhile: calls with the index of a delivery, in the order in which they ended.
+    ///
+    /// # Errors
+    /// When the clock is not manual, or is switched while this is under way.
+    pub(crate) async fn advance(
+        &self,
+        how: Advance,
+    ) -> Result<(Duration, Vec<(Arc<CallEntry>, usize)>), NotManual> {
+        let _turn = self.advancing.lock().await;
+        let run = self.run();
+        let noting = run.line.sent.begin();
+        let before = self.clock.now();
+        self.clock.advance(how).await?;
+        Ok((self.clock.now().since(before), noting.end()))
     }
 
     /// Whether this audio source can be played. A project that lists none accepts any.

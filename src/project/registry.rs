@@ -29,6 +29,11 @@ impl Projects {
         read(&self.0).len()
     }
 
+    /// The oldest one; in open mode the one that accepts any credentials.
+    pub(crate) fn first(&self) -> Option<Arc<Project>> {
+        read(&self.0).first().cloned()
+    }
+
     /// The project of this name.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Project>> {
         let projects = read(&self.0);

@@ -176,6 +176,32 @@ impl Catalog {
         }
     }
 
+    /// Every scenario that `call` does not get by its conditions, with the reason; those that are asked
+    /// first come first.
+    pub(crate) fn passed_over(&self, call: &MakeCall) -> Vec<(Arc<Scenario>, String)> {
+        let mut passed_over = Vec::new();
+        let mut taken: Option<&Scenario> = None;
+        for scenario in &self.by_rank {
+            let conditions = scenario.conditions.as_ref();
+            let unmet = conditions.map_or_else(Vec::new, |conditions| conditions.unmet_by(call));
+            match taken {
+                _ if !unmet.is_empty() => passed_over.push((scenario.clone(), unmet.join("; "))),
+                None => taken = Some(scenario),
+                Some(first) => {
+                    let reason = format!("`{}` is asked first, and matches too", first.name);
+                    passed_over.push((scenario.clone(), reason));
+                }
+            }
+        }
+        let unconditional = self.by_name.values().filter(|s| s.conditions.is_none());
+        let mut unconditional: Vec<_> = unconditional.cloned().collect();
+        unconditional.sort_by(|one, other| one.name.cmp(&other.name));
+        let reason = "it has no `match`: it is taken by name, or by default";
+        let unconditional = unconditional.into_iter();
+        passed_over.extend(unconditional.map(|scenario| (scenario, reason.to_owned())));
+        passed_over
+    }
+
     /// Those with conditions, in the order in which they are asked.
     pub(super) fn by_rank(&self) -> &[Arc<Scenario>] {
         &self.by_rank

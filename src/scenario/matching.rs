@@ -17,6 +17,19 @@ enum Field {
 }
 
 impl Field {
+    /// The key in scenarios.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::ToUserId => "to_user_id",
+            Self::ToServiceId => "to_service_id",
+            Self::FromUserId => "from_user_id",
+            Self::FromServiceId => "from_service_id",
+            Self::ContentId => "content_id",
+            Self::AppSvrData => "app_svr_data",
+            Self::CallStartMessage => "call_start_message",
+        }
+    }
+
     /// What the call has in this place; none if it has nothing there.
     fn values(self, call: &MakeCall) -> Vec<Cow<'_, str>> {
         let one = |text| vec![Cow::Borrowed(text)];
@@ -45,12 +58,29 @@ pub(crate) struct Conditions(Vec<(Field, Vec<String>)>);
 impl Conditions {
     /// Whether `call` meets all of them.
     pub(crate) fn hold_for(&self, call: &MakeCall) -> bool {
-        self.0.iter().all(|(field, patterns)| {
+        self.0
+            .iter()
+            .all(|(field, patterns)| fits_any(patterns, &field.values(call)))
+    }
+
+    /// What keeps `call` from meeting them, condition by condition; empty if it does.
+    pub(crate) fn unmet_by(&self, call: &MakeCall) -> Vec<String> {
+        let unmet = self.0.iter().filter_map(|(field, patterns)| {
             let values = field.values(call);
-            values
-                .iter()
-                .any(|value| patterns.iter().any(|pattern| matches(pattern, value)))
-        })
+            if fits_any(patterns, &values) {
+                return None;
+            }
+            let expected = quoted(patterns).join(" or ");
+            let found = match values.is_empty() {
+                true => "nothing".to_owned(),
+                false => quoted(&values).join(", "),
+            };
+            Some(format!(
+                "{}: expected {expected}, found {found}",
+                field.key()
+            ))
+        });
+        unmet.collect()
     }
 
     /// How many there are: the more, the more special the scenario.
@@ -90,6 +120,18 @@ impl From<MatchFile> for Conditions {
                 .collect(),
         )
     }
+}
+
+fn fits_any(patterns: &[String], values: &[Cow<'_, str>]) -> bool {
+    let mut pairs = patterns
+        .iter()
+        .flat_map(|p| values.iter().map(move |v| (p, v)));
+    pairs.any(|(pattern, value)| matches(pattern, value))
+}
+
+fn quoted(texts: &[impl AsRef<str>]) -> Vec<String> {
+    let quote = |text: &str| format!("`{text}`");
+    texts.iter().map(|text| quote(text.as_ref())).collect()
 }
 
 /// Whether `text` fits `pattern`, in which `*` stands for any text and `?` for any one character.
@@ -151,6 +193,25 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn what_keeps_a_call_from_meeting_conditions_is_told() {
+        let call = MakeCall::sample("alice");
+        let conditions = Conditions::from(MatchFile {
+            to_user_id: Some(AnyOf(vec!["bob".to_owned(), "emu-*".to_owned()])),
+            from_user_id: Some(AnyOf(vec!["*".to_owned()])),
+            app_svr_data: Some(AnyOf(vec!["order*".to_owned()])),
+            ..MatchFile::default()
+        });
+        assert!(!conditions.hold_for(&call));
+        assert_eq!(
+            conditions.unmet_by(&call),
+            [
+                "to_user_id: expected `bob` or `emu-*`, found `alice`",
+                "app_svr_data: expected `order*`, found nothing",
+            ]
+        );
     }
 
     #[test]

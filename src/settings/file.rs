@@ -92,7 +92,7 @@ pub(super) struct SettingsFile {
 }
 
 /// Also in the schema, so that a larger number is a fault like any other.
-const MOST: u32 = u32::MAX;
+pub(super) const MOST: u32 = u32::MAX;
 
 const A_DURATION: &str = "a duration such as `50ms`, `3s` or `1m30s`";
 

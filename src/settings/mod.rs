@@ -6,6 +6,7 @@
 
 mod file;
 mod layers;
+mod request;
 mod secrecy;
 mod size;
 #[cfg(test)]
@@ -23,8 +24,8 @@ use url::Url;
 
 use self::file::{CallbacksFile, ProjectFile, SettingsFile};
 pub(crate) use self::file::{LogFormat, with_text_rules};
-pub(crate) use self::text::Secret;
-use self::text::Text;
+pub(crate) use self::request::{Identity, ProjectRequest};
+pub(crate) use self::text::{Secret, Text};
 use crate::clock::ClockMode;
 use crate::domain::{Callback, ContentId, Fidelity, HumanDuration, ServiceId};
 use crate::yaml::{Fault, Source, Style, render};
@@ -320,7 +321,10 @@ impl fmt::Display for SettingsError {
             Self::Unreadable { path, reason } => {
                 write!(f, "cannot read config file `{}`: {reason}", path.display())
             }
-            Self::Faults(faults) => f.write_str(render(faults, Style::Plain).trim_end()),
+            Self::Faults(faults) => {
+                let rendered = render(faults, Style::Plain);
+                write!(f, "faulty settings\n{}", rendered.trim_end())
+            }
         }
     }
 }

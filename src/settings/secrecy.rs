@@ -8,6 +8,9 @@ use crate::yaml::{Document, Fault, Source, nearest};
 
 const SECRET_KEYS: [&str; 2] = ["api_secret", "token"];
 
+/// Stands for every secret, whatever its length: that is part of the secret.
+const STARS: &str = "********";
+
 /// A misspelt key has a secret for a value all the same.
 fn is_secret(key: &str) -> bool {
     let key = key.to_lowercase();
@@ -24,15 +27,14 @@ pub(super) fn censor(faults: Vec<Fault>) -> Vec<Fault> {
     if secrets.is_empty() {
         return faults;
     }
-    let source = masked(&source, &secrets);
+    let masked = Masked::new(&source, &secrets);
     faults
         .into_iter()
-        .map(|fault| censored(fault, &source, &secrets))
+        .map(|fault| masked.fault(censored(fault, &secrets)))
         .collect()
 }
 
-fn censored(mut fault: Fault, source: &Source, secrets: &[Range<usize>]) -> Fault {
-    fault.source = source.clone();
+fn censored(mut fault: Fault, secrets: &[Range<usize>]) -> Fault {
     let (start, end) = (fault.span.start, fault.span.end);
     if secrets.iter().any(|secret| secret.contains(&start)) {
         // Whether it is a syntax error or the wrong type, the message is likely to quote the value.
@@ -142,18 +144,73 @@ fn value_after(text: &str, colon: usize, column: usize, in_braces: bool) -> Rang
     start..start + length
 }
 
-/// The text with stars instead of secrets; every other character stays where it is.
-fn masked(source: &Source, secrets: &[Range<usize>]) -> Source {
-    let mut text = String::with_capacity(source.text.len());
-    for (at, c) in source.text.char_indices() {
-        let is_hidden = !c.is_whitespace() && secrets.iter().any(|secret| secret.contains(&at));
-        if is_hidden {
-            text.extend(std::iter::repeat_n('*', c.len_utf8()));
-        } else {
-            text.push(c);
+/// A text with stars instead of secrets. A secret of several lines keeps its lines, so that every other
+/// line keeps its number.
+struct Masked {
+    source: Source,
+    /// What the stars stand for in the text as it was, in order.
+    hidden: Vec<Range<usize>>,
+}
+
+impl Masked {
+    fn new(source: &Source, secrets: &[Range<usize>]) -> Self {
+        let hidden = hidden(&source.text, secrets);
+        let mut text = String::with_capacity(source.text.len());
+        let mut shown_until = 0;
+        for part in &hidden {
+            text.extend([&source.text[shown_until..part.start], STARS]);
+            shown_until = part.end;
+        }
+        text += &source.text[shown_until..];
+        Self {
+            source: Source::new(source.name.clone(), text),
+            hidden,
         }
     }
-    Source::new(source.name.clone(), text)
+
+    /// The same fault in the text with stars, also its column: it would tell how long a secret before it is.
+    fn fault(&self, fault: Fault) -> Fault {
+        let span = self.place(fault.span.start, 0)..self.place(fault.span.end, STARS.len());
+        Fault {
+            severity: fault.severity,
+            label: fault.label,
+            ..Fault::error(&self.source, span, fault.message).with_hint_if(fault.hint)
+        }
+    }
+
+    /// Where a byte of the text as it was is now; for one that is hidden, `within` its stars.
+    fn place(&self, at: usize, within: usize) -> usize {
+        let (mut taken, mut given) = (0, 0);
+        for part in self.hidden.iter().take_while(|part| part.start < at) {
+            if at < part.end {
+                return part.start - taken + given + within;
+            }
+            taken += part.len();
+            given += STARS.len();
+        }
+        at - taken + given
+    }
+}
+
+/// What of each line belongs to a secret, without the space around it.
+fn hidden(text: &str, secrets: &[Range<usize>]) -> Vec<Range<usize>> {
+    let mut secrets = secrets.to_vec();
+    secrets.sort_by_key(|secret| secret.start);
+    let mut hidden: Vec<Range<usize>> = Vec::new();
+    for secret in secrets {
+        let mut start = secret.start;
+        for line in text[secret].split_inclusive('\n') {
+            let from = start + line.len() - line.trim_start().len();
+            let to = from + line.trim().len();
+            start += line.len();
+            match hidden.last_mut() {
+                Some(last) if from <= last.end => last.end = last.end.max(to),
+                _ if from < to => hidden.push(from..to),
+                _ => {}
+            }
+        }
+    }
+    hidden
 }
 
 #[cfg(test)]
@@ -221,5 +278,24 @@ mod tests {
         let text = "projects: [{ api_secret: 'hünter, 2', nam: x }]";
         let fault = check_config(&Source::new("x.yaml", text)).remove(1);
         assert_eq!(&fault.source.text[fault.span], "nam");
+    }
+
+    #[test]
+    fn no_fault_shows_how_long_a_secret_is() {
+        let shown = |secret: &str| {
+            let texts = [
+                format!("projects: [{{ api_secret: {secret}, nam: x }}]"),
+                format!("projects:\n  - api_secret: |\n      {secret}\n    nam: x\n"),
+                format!("projects:\n  - api_secret: {{ x: {secret} }}\n    nam: x\n"),
+            ];
+            texts.map(|text| {
+                let faults = check_config(&Source::new("x.yaml", text));
+                let lines: Vec<_> = faults.iter().map(Fault::to_string).collect();
+                format!("{lines:#?}\n{}", render(&faults, Style::Plain))
+            })
+        };
+        let short = shown("'7'");
+        assert!(short.iter().all(|text| text.contains(STARS)), "{short:#?}");
+        assert_eq!(short, shown("'hünter2 and a few words more'"));
     }
 }

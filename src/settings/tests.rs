@@ -281,12 +281,12 @@ seed: -1
     planet-emulator.yaml:5:30: expected a service ID such as `shop-eval`, found `a_b`; hint: a service ID must consist of a-z A-Z 0-9 - . only, found `_`
     planet-emulator.yaml:5:44: expected an API key such as `shop-key`, found empty text; hint: an API key has at least one of a-z A-Z 0-9 - _, and nothing else
     planet-emulator.yaml:5:60: expected a secret of at least one character; hint: if it is a number or has special characters, put it in quotes
-    planet-emulator.yaml:6:75: expected a content ID of twelve hexadecimal digits as a key, found `12`
-    planet-emulator.yaml:6:97: expected a duration such as `50ms`, `3s` or `1m30s`, found the number `1`; hint: add a unit: `1s` or `1ms`
+    planet-emulator.yaml:6:82: expected a content ID of twelve hexadecimal digits as a key, found `12`
+    planet-emulator.yaml:6:104: expected a duration such as `50ms`, `3s` or `1m30s`, found the number `1`; hint: add a unit: `1s` or `1ms`
     planet-emulator.yaml:7:13: duplicate `name`: another project has `b` already
     planet-emulator.yaml:7:40: duplicate `api_key`: another project has `k` already
-    planet-emulator.yaml:7:70: expected a whole number from 1 to 4294967295, or nothing, found `0`
-    planet-emulator.yaml:7:80: expected `real` or a speed such as `20x`, found `fast`; hint: a speed is a number above 0, then `x`: `0.5x`, `20x`
+    planet-emulator.yaml:7:77: expected a whole number from 1 to 4294967295, or nothing, found `0`
+    planet-emulator.yaml:7:87: expected `real` or a speed such as `20x`, found `fast`; hint: a speed is a number above 0, then `x`: `0.5x`, `20x`
     planet-emulator.yaml:8:5: missing keys `service_id`, `api_key` and `api_secret`
     planet-emulator.yaml:8:51: duplicate content ID `5498F04048FA`; hint: content IDs that differ in letter case only are the same
     planet-emulator.yaml:9:22: expected a duration such as `50ms`, `3s` or `1m30s`, found the number `5`; hint: add a unit: `5s` or `5ms`
@@ -330,7 +330,7 @@ fn every_fault_of_the_environment_names_its_variable() {
     PLANET_EMULATOR_LISTN:1:1: unknown variable; hint: did you mean `PLANET_EMULATOR_LISTEN`?
     PLANET_EMULATOR_PROJECTS:1:2: missing keys `service_id` and `api_key`
     PLANET_EMULATOR_PROJECTS:1:16: expected a secret of at least one character; hint: if it is a number or has special characters, put it in quotes
-    PLANET_EMULATOR_PROJECTS:1:22: unknown key `nam`; hint: did you mean `name`?
+    PLANET_EMULATOR_PROJECTS:1:26: unknown key `nam`; hint: did you mean `name`?
     PLANET_EMULATOR_PROJECTS__0__NAME:1:1: unknown variable; hint: this setting is given as a whole, as YAML: `PLANET_EMULATOR_PROJECTS`
     PLANET_EMULATOR_SEED:1:1: expected a whole number of at least 0, or nothing, found `1.5`
     PLANET_EMULATOR_listen:1:1: unknown variable; hint: did you mean `PLANET_EMULATOR_LISTEN`?
@@ -348,8 +348,8 @@ fn faults_between_layers_are_told_where_the_later_one_stands() {
     let two = format!("[{PROJECT}, {PROJECT}]");
     let environment = [("PLANET_EMULATOR_PROJECTS", two.as_str())];
     insta::assert_snapshot!(faults(layers(file, &environment)), @r"
-    PLANET_EMULATOR_PROJECTS:1:65: duplicate `name`: another project has `a` already
-    PLANET_EMULATOR_PROJECTS:1:92: duplicate `api_key`: another project has `k` already
+    PLANET_EMULATOR_PROJECTS:1:72: duplicate `name`: another project has `a` already
+    PLANET_EMULATOR_PROJECTS:1:99: duplicate `api_key`: another project has `k` already
     planet-emulator.yaml:1:14: `callbacks.notify` has no effect beside `projects`; hint: put it into the projects: each has its own
     planet-emulator.yaml:2:1: `rate_limit` has no effect beside `projects`; hint: put it into the projects: each has its own
     ");
@@ -366,16 +366,17 @@ fn an_error_is_shown_with_the_line_at_fault() {
         format!("projects:\n- {PROJECT}\n- {PROJECT}\n").replace("secret: x", "secret: hunter2");
     let error = load(layers(&file, &[])).expect_err("duplicates");
     insta::assert_snapshot!(error, @r"
+    faulty settings
     error: duplicate `name`: another project has `a` already
      --> planet-emulator.yaml:3:11
       |
-    3 | - { name: a, service_id: s, api_key: k, api_secret: ******* }
+    3 | - { name: a, service_id: s, api_key: k, api_secret: ******** }
       |           ^
 
     error: duplicate `api_key`: another project has `k` already
      --> planet-emulator.yaml:3:38
       |
-    3 | - { name: a, service_id: s, api_key: k, api_secret: ******* }
+    3 | - { name: a, service_id: s, api_key: k, api_secret: ******** }
       |                                      ^
     ");
     let error = read_config_file(Path::new("no/such.yaml")).expect_err("no such file");

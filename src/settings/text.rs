@@ -14,7 +14,7 @@ use crate::clock::ClockMode;
 use crate::domain::{ContentId, ServiceId};
 
 /// The rule that a text must obey to become a setting.
-pub(super) trait TextRule: Sized + fmt::Display {
+pub(crate) trait TextRule: Sized + fmt::Display {
     /// The name of the format in JSON Schemas.
     const FORMAT: &'static str;
     /// What the rule asks for, with an article.
@@ -29,7 +29,7 @@ pub(super) trait TextRule: Sized + fmt::Display {
 
 /// A setting that stands in files as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Text<T>(pub T);
+pub(crate) struct Text<T>(pub T);
 
 impl<T: TextRule> Serialize for Text<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -219,7 +219,7 @@ impl TextRule for ContentId {
 
 impl TextRule for ClockMode {
     const FORMAT: &'static str = "clock";
-    const EXPECTED: &'static str = "`real` or a speed such as `20x`";
+    const EXPECTED: &'static str = "`real`, `manual` or a speed such as `20x`";
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
@@ -247,15 +247,14 @@ pub(crate) struct Secret(
 );
 
 impl Secret {
+    /// Keeps a text secret.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// The text, to compare or to send.
     pub(crate) fn expose(&self) -> &str {
         &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
     }
 }
 
@@ -368,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_secret_shows_nothing_of_itself() {
-        let secret = Secret::from("hunter2".to_owned());
+        let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret:?}"), "***");
         assert_eq!(serde_json::to_string(&secret).unwrap(), "\"***\"");
         assert_eq!(secret.expose(), "hunter2");

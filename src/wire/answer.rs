@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,7 +31,7 @@ impl SuccessAnswer {
 }
 
 /// One rule that a request breaks: where, and how it reads after the name of that place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Violation {
     /// A field path such as `storedSource.storedAudioSources[1].contentId`, or a header's name.
     pub(crate) field: String,

@@ -5,7 +5,7 @@ mod body;
 mod callback_query;
 mod param;
 
-pub(crate) use answer::{ErrorAnswer, SuccessAnswer, Violation};
+pub(crate) use answer::{ErrorAnswer, ErrorData, SuccessAnswer, Violation};
 pub(crate) use body::{JsonKind, JsonObject, MakeCallBody, string_of};
 pub(crate) use callback_query::{
     Parameters, agent_call_status_parameters, call_event_parameters, notify_parameters,

@@ -1,5 +1,8 @@
 //! The main job: a call is answered, and its three callbacks arrive in order.
 
+use jiff::Timestamp;
+use serde_json::Value;
+
 use crate::helpers::TestBed;
 
 #[tokio::test]
@@ -44,4 +47,25 @@ async fn a_minute_of_ringing_ends_unanswered_and_nothing_follows() {
         .map(|r| r.callback)
         .collect();
     assert_eq!(names, ["notify", "agent_call_status", "call_event"]);
+}
+
+#[tokio::test]
+async fn a_slow_response_takes_three_seconds_of_the_calls_time() {
+    let bed = TestBed::start(|builder| builder.clock("20x")).await;
+
+    let (status, answer) = bed.call("emu-slow-response").await;
+    assert_eq!(status, 200, "{answer}");
+    let record = bed.settled(answer["data"]["sid"].as_str().unwrap()).await;
+
+    let accepted = millis(&record["states"][0]["at"]);
+    let answered = answer["timestamp"].as_i64().unwrap() - accepted;
+    // Three seconds of the machine's would be a minute of the call's.
+    assert!((3_000..40_000).contains(&answered), "{answered} ms");
+    let notify_due = millis(&record["deliveries"][0]["due_at"]) - accepted;
+    assert!((3_049..=3_051).contains(&notify_due), "{notify_due} ms");
+}
+
+fn millis(time: &Value) -> i64 {
+    let time: Timestamp = time.as_str().unwrap().parse().unwrap();
+    time.as_millisecond()
 }

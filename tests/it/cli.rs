@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-const ANY_PORT: &str = "127.0.0.1:0";
+pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
 
 /// Far beyond what anything here takes; only a failing test waits for it.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An empty folder, gone with its test.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("planet-emulator-cli-{}-{count}", std::process::id());
@@ -31,14 +31,14 @@ impl Folder {
         Self(path)
     }
 
-    fn with(self, name: &str, text: &str) -> Self {
+    pub(crate) fn with(self, name: &str, text: &str) -> Self {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
         self
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }
@@ -49,8 +49,8 @@ impl Drop for Folder {
     }
 }
 
-/// The program in this folder, with none of its variables set.
-fn program(folder: &Folder, arguments: &[&str]) -> Command {
+/// The program in this folder, with no variable set that changes what it does.
+pub(crate) fn program(folder: &Folder, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_planet-emulator"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PLANET_EMULATOR_") {
@@ -58,6 +58,7 @@ fn program(folder: &Folder, arguments: &[&str]) -> Command {
         }
     }
     command
+        .env_remove("RUST_LOG")
         .args(arguments)
         .current_dir(&folder.0)
         .stdin(Stdio::null())
@@ -68,19 +69,19 @@ fn program(folder: &Folder, arguments: &[&str]) -> Command {
 
 /// What a program that has ended left behind.
 #[derive(Debug)]
-struct Ended {
-    status: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ended {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs the program to its end.
-fn run(folder: &Folder, arguments: &[&str]) -> Ended {
+pub(crate) fn run(folder: &Folder, arguments: &[&str]) -> Ended {
     Process::start(program(folder, arguments)).ended()
 }
 
 /// A running program, killed when the test is over or has waited too long.
-struct Process {
+pub(crate) struct Process {
     pid: u32,
     stdout: mpsc::Receiver<String>,
     stderr: mpsc::Receiver<String>,
@@ -89,7 +90,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let stderr = child.stderr.take().unwrap();
@@ -109,14 +110,14 @@ impl Process {
     }
 
     /// An emulator that is ready; gives back its ready line too.
-    fn serving(command: Command) -> (Self, String) {
+    pub(crate) fn serving(command: Command) -> (Self, String) {
         let process = Self::start(command);
         let line = process.line();
         (process, line)
     }
 
     /// The next line on stdout.
-    fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let line = self.stdout.recv_timeout(PATIENCE);
         line.unwrap_or_else(|error| {
             let told: Vec<_> = self.stderr.try_iter().collect();
@@ -125,18 +126,22 @@ impl Process {
     }
 
     /// The next line on stderr.
-    fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         self.stderr.recv_timeout(PATIENCE).unwrap()
     }
 
     fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid.to_string();
-        let killed = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        assert!(killed.success());
+        let kill = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(kill.unwrap().success());
     }
 
     /// Waits for the end; gives back what was printed and not taken yet.
-    fn ended(mut self) -> Ended {
+    pub(crate) fn ended(mut self) -> Ended {
         let rest = |lines: &mpsc::Receiver<String>| {
             let mut text = String::new();
             loop {
@@ -177,7 +182,7 @@ fn lines_to(pipe: impl std::io::Read, lines: &mpsc::Sender<String>) {
 }
 
 /// The URL in a ready line, or in what `listen` says.
-fn url_in(line: &str) -> String {
+pub(crate) fn url_in(line: &str) -> String {
     let start = line
         .find("http://")
         .unwrap_or_else(|| panic!("no URL: {line}"));
@@ -190,7 +195,7 @@ fn port_of(url: &str) -> u16 {
 }
 
 /// An address at which nobody listens.
-fn closed_url() -> String {
+pub(crate) fn closed_url() -> String {
     let listener = std::net::TcpListener::bind(ANY_PORT).unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }

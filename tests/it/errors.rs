@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::helpers::{path, sound_body};
+use crate::helpers::{TestBed, path, sound_body};
 
 /// `shop-key:shop-secret`, `other-key:shop-secret` and `shop-key:other-secret` in base64.
 const SHOP: &str = "Basic c2hvcC1rZXk6c2hvcC1zZWNyZXQ=";
@@ -30,6 +30,7 @@ struct Request {
     authorization: Option<&'static str>,
     accept: Option<&'static str>,
     content_type: Option<&'static str>,
+    scenario: Option<&'static str>,
     body: Vec<u8>,
 }
 
@@ -41,6 +42,7 @@ impl Request {
             authorization: Some(SHOP),
             accept: Some(JSON),
             content_type: Some(JSON),
+            scenario: None,
             body: sound_body().to_string().into_bytes(),
         }
     }
@@ -72,6 +74,7 @@ impl Request {
             ("Authorization", self.authorization),
             ("Accept", self.accept),
             ("Content-Type", self.content_type),
+            ("X-Planet-Emulator-Scenario", self.scenario),
         ];
         let mut text = format!(
             "{} {} HTTP/1.1\r\nHost: emulator\r\nConnection: close\r\nContent-Length: {}\r\n",
@@ -96,6 +99,16 @@ async fn started(config: &str) -> Emulator {
 
 /// Status and body of the answer. The body's time is hidden once it is known to be one.
 async fn answer(emulator: &Emulator, request: &Request) -> String {
+    let (head, body) = head_and_body(emulator, request).await;
+    let status = head.split(' ').nth(1).unwrap();
+    let has_json = head
+        .to_ascii_lowercase()
+        .contains("\r\ncontent-type: application/json\r\n");
+    assert_eq!(has_json, !body.is_empty(), "{head}");
+    format!("{status} {}", without_time(&body))
+}
+
+async fn head_and_body(emulator: &Emulator, request: &Request) -> (String, String) {
     let url = emulator.url();
     let mut stream = TcpStream::connect(url.trim_start_matches("http://"))
         .await
@@ -104,12 +117,7 @@ async fn answer(emulator: &Emulator, request: &Request) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap();
-    let has_json = head
-        .to_ascii_lowercase()
-        .contains("\r\ncontent-type: application/json\r\n");
-    assert_eq!(has_json, !body.is_empty(), "{head}");
-    format!("{status} {}", without_time(body))
+    (format!("{head}\r\n"), body.to_owned())
 }
 
 fn without_time(body: &str) -> String {
@@ -220,6 +228,86 @@ async fn a_service_id_that_the_key_may_not_use_is_forbidden() {
     caller: 403 {"status":"error","code":"403","message":"no permission for the caller's service ID `bank-eval`","data":null,"timestamp":[ms]}
     callee: 403 {"status":"error","code":"403","message":"no permission for the callee's service ID `nobody-eval`","data":null,"timestamp":[ms]}
     "#);
+}
+
+#[tokio::test]
+async fn the_setting_says_whose_service_id_must_be_the_keys() {
+    let from_bank =
+        Request::changed(|body| body["requestContext"]["serviceId"] = "bank-eval".into());
+    let to = |service_id| Request {
+        path: path(service_id, "alice"),
+        ..Request::sound()
+    };
+    let to_bank = to("bank-eval");
+    let to_nobody = to("nobody-eval");
+    let mut lines = Vec::new();
+    for check in ["caller", "callee", "both", "none"] {
+        let config = format!("fidelity: {{ service_id_check: {check} }}\n{STRICT}");
+        let emulator = started(&config).await;
+        let mut statuses = Vec::new();
+        for request in [&from_bank, &to_bank, &to_nobody] {
+            let answer = answer(&emulator, request).await;
+            statuses.push(answer[..3].to_owned());
+        }
+        lines.push(format!("{check}: {}", statuses.join(" ")));
+    }
+    // From another's, to another's, to nobody's.
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    caller: 403 200 403
+    callee: 200 403 403
+    both: 403 403 403
+    none: 200 200 200
+    ");
+}
+
+#[tokio::test]
+async fn a_scenario_that_is_not_there_is_refused_with_the_nearest_name() {
+    let emulator = started("").await;
+    let misspelt = Request {
+        scenario: Some("callee-decline"),
+        ..Request::sound()
+    };
+    let far_from_all = Request {
+        scenario: Some("x"),
+        accept: None,
+        ..Request::sound()
+    };
+    let answers = answers(
+        &emulator,
+        &[("misspelt", misspelt), ("and no Accept", far_from_all)],
+    )
+    .await;
+    insta::assert_snapshot!(answers, @r#"
+    misspelt: 400 {"status":"error","code":"400","message":"missing or invalid header: X-Planet-Emulator-Scenario","data":{"X-Planet-Emulator-Scenario":"no scenario is named `callee-decline`, did you mean `callee-declines`?"},"timestamp":[ms]}
+    and no Accept: 400 {"status":"error","code":"400","message":"missing or invalid header: Accept, X-Planet-Emulator-Scenario","data":{"Accept":"is required and must be `application/json`","X-Planet-Emulator-Scenario":"no scenario is named `x`"},"timestamp":[ms]}
+    "#);
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_one() {
+    let emulator = started("").await;
+    let wrong = Request {
+        method: "PUT",
+        ..Request::sound()
+    };
+    let (head, body) = head_and_body(&emulator, &wrong).await;
+    assert!(head.starts_with("HTTP/1.1 405 "), "{head}");
+    assert!(
+        head.to_ascii_lowercase().contains("\r\nallow: post\r\n"),
+        "{head}"
+    );
+    insta::assert_snapshot!(without_time(&body), @r#"{"status":"error","code":"405","message":"method PUT is not allowed here: use POST","data":null,"timestamp":[ms]}"#);
+}
+
+#[tokio::test]
+async fn a_call_beyond_those_that_may_be_live_is_refused() {
+    let config = "limits: { live_calls: 1 }\nfidelity: { no_answer_after: 10h }";
+    let bed = TestBed::start(|builder| builder.config(config).clock("100x")).await;
+    let settled = bed.accepted("emu-invalid-peer-id").await;
+    bed.settled(&settled).await;
+
+    bed.accepted("emu-no-answer").await;
+    insta::assert_snapshot!(answer(&bed.emulator, &Request::sound()).await, @r#"503 {"status":"error","code":"503","message":"more than 1 calls are live (limits.live_calls)","data":null,"timestamp":[ms]}"#);
 }
 
 #[tokio::test]

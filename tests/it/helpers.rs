@@ -131,9 +131,13 @@ impl TestBed {
         configure: impl FnOnce(EmulatorBuilder) -> EmulatorBuilder,
     ) -> Self {
         let builder = Emulator::builder().callbacks(format!("{}/planet", receiver.url));
-        let emulator = configure(builder).start().await.unwrap();
+        Self::of(receiver, configure(builder)).await
+    }
+
+    /// With an emulator that is told of the receiver nowhere but in `builder`.
+    pub(crate) async fn of(receiver: Receiver, builder: EmulatorBuilder) -> Self {
         Self {
-            emulator,
+            emulator: builder.start().await.unwrap(),
             receiver,
             client: client(),
         }
@@ -168,8 +172,13 @@ impl TestBed {
 
     /// The record of a call once it has settled.
     pub(crate) async fn settled(&self, sid: &str) -> Value {
+        self.reached(sid, "settled").await
+    }
+
+    /// The record of a call once this state or delivery has come.
+    pub(crate) async fn reached(&self, sid: &str, event: &str) -> Value {
         let url = format!(
-            "{}/_emulator/calls/{sid}/wait?for=settled&timeout=30s",
+            "{}/_emulator/calls/{sid}/wait?for={event}&timeout=30s",
             self.emulator.url()
         );
         let (status, record) = answer_of(self.client.get(url)).await;

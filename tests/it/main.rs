@@ -4,8 +4,12 @@
 mod calls;
 mod cli;
 mod control_safety;
+mod doctor;
 mod errors;
+mod exec;
 mod helpers;
+mod not_initiated;
 mod order;
 mod scenarios;
+mod stopping;
 mod wire;

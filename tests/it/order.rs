@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use planet_emulator::Emulator;
-use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::helpers::{Receiver, TestBed, answer_of, client, path, sound_body};
@@ -21,12 +20,17 @@ callee: { action: decline, after: 0ms }
 call_event: { after: 0ms }
 ";
 
+const USUAL: [&str; 3] = ["notify", "agent_call_status", "call_event"];
+
+/// More bytes than all answers that may lie unread on one connection.
+const ANSWERS: usize = 64 * 1024;
+
 /// The sockets of callers that have not read their answers yet, by callee.
 type Callers = Arc<Mutex<HashMap<String, TcpStream>>>;
 
 /// What a caller's socket holds to be read, without reading it.
 fn readable(callers: &Callers, callee: &str) -> String {
-    let mut buffer = [0; 4096];
+    let mut buffer = vec![0; ANSWERS];
     match callers.lock().unwrap()[callee].peek(&mut buffer) {
         Ok(length) => String::from_utf8_lossy(&buffer[..length]).into_owned(),
         Err(error) if error.kind() == ErrorKind::WouldBlock => String::new(),
@@ -36,19 +40,49 @@ fn readable(callers: &Callers, callee: &str) -> String {
 
 /// Sends a call over a connection of its own; the answer stays unread.
 fn call(address: &str, callers: &Callers, callee: &str) {
+    let caller = TcpStream::connect(address).unwrap();
+    caller.set_nonblocking(true).unwrap();
+    send(&caller, callers, &[callee.to_owned()]);
+}
+
+/// Sends calls one after the other over this connection, with no regard to answers.
+fn send(mut caller: &TcpStream, callers: &Callers, callees: &[String]) {
+    for callee in callees {
+        let socket = caller.try_clone().unwrap();
+        callers.lock().unwrap().insert(callee.clone(), socket);
+    }
     let body = sound_body().to_string();
-    let request = format!(
-        "POST {} HTTP/1.1\r\nHost: emulator\r\nAuthorization: Basic a2V5OnNlY3JldA==\r\n\
-         Accept: application/json\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        path("shop-eval", callee),
-        body.len()
-    );
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_nonblocking(true).unwrap();
-    let caller = stream.try_clone().unwrap();
-    callers.lock().unwrap().insert(callee.to_owned(), caller);
-    stream.write_all(request.as_bytes()).unwrap();
+    let request = |callee: &String| {
+        format!(
+            "POST {} HTTP/1.1\r\nHost: emulator\r\nAuthorization: Basic a2V5OnNlY3JldA==\r\n\
+             Accept: application/json\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            path("shop-eval", callee),
+            body.len()
+        )
+    };
+    let requests: String = callees.iter().map(request).collect();
+    caller.write_all(requests.as_bytes()).unwrap();
+}
+
+/// The session IDs in all answers that lie in this socket.
+fn sids(mut caller: &TcpStream) -> Vec<String> {
+    let mut buffer = vec![0; ANSWERS];
+    let length = caller.read(&mut buffer).unwrap();
+    let answers = String::from_utf8_lossy(&buffer[..length]).into_owned();
+    let after_key = answers.split(r#""sid":""#).skip(1);
+    after_key.map(|rest| rest[..36].to_owned()).collect()
+}
+
+/// The callbacks of this many calls, by session ID.
+async fn callbacks(bed: &mut TestBed, calls: usize) -> HashMap<String, Vec<String>> {
+    let mut arrived: HashMap<String, Vec<String>> = HashMap::new();
+    for _ in 0..3 * calls {
+        let received = bed.receiver.next().await;
+        let sid = received.parameter("sid").unwrap();
+        arrived.entry(sid).or_default().push(received.callback);
+    }
+    arrived
 }
 
 /// An emulator with this scenario, whose receiver notes each Notify that came before the answer: when
@@ -86,22 +120,13 @@ async fn under_load_no_callback_is_early_or_lost() {
         for callee in &callees {
             call(&address, &callers, callee);
         }
-        let mut arrived: HashMap<String, Vec<String>> = HashMap::new();
-        for _ in 0..3 * WAVE {
-            let received = bed.receiver.next().await;
-            let sid = received.parameter("sid").unwrap();
-            arrived.entry(sid).or_default().push(received.callback);
-        }
+        let mut arrived = callbacks(&mut bed, WAVE).await;
         for callee in &callees {
-            let mut buffer = [0; 4096];
-            let mut caller = callers.lock().unwrap().remove(callee).unwrap();
-            let length = caller.read(&mut buffer).unwrap();
-            let answer = String::from_utf8_lossy(&buffer[..length]);
-            let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-            let body: Value = serde_json::from_str(body).unwrap();
-            let callbacks = arrived.remove(body["data"]["sid"].as_str().unwrap());
-            let expected = ["notify", "agent_call_status", "call_event"].map(str::to_owned);
-            assert_eq!(callbacks.as_deref(), Some(&expected[..]), "{callee}");
+            let caller = callers.lock().unwrap().remove(callee).unwrap();
+            let sids = sids(&caller);
+            assert_eq!(sids.len(), 1, "{callee}");
+            let callbacks = arrived.remove(&sids[0]);
+            assert_eq!(callbacks.as_deref(), Some(&USUAL.map(str::to_owned)[..]));
         }
         assert!(arrived.is_empty(), "{arrived:?}");
     }
@@ -111,7 +136,43 @@ async fn under_load_no_callback_is_early_or_lost() {
     assert!(overtaking.is_empty(), "{} of them", overtaking.len());
 }
 
-/// Shows that the check above can fail.
+#[tokio::test]
+async fn no_callback_is_early_or_lost_when_calls_are_pipelined() {
+    const CONNECTIONS: usize = 6;
+    const PIPELINED: usize = 50;
+    let (mut bed, callers, overtaking) = watched(AT_ONCE).await;
+    let address = bed.emulator.url().trim_start_matches("http://").to_owned();
+    let connect = |_| {
+        let connection = TcpStream::connect(&address).unwrap();
+        connection.set_nonblocking(true).unwrap();
+        connection
+    };
+    let connections: Vec<_> = (0..CONNECTIONS).map(connect).collect();
+
+    for wave in 0..2 {
+        for (n, connection) in connections.iter().enumerate() {
+            let callee = |call| format!("callee-{wave}-{n}-{call}");
+            let callees: Vec<_> = (0..PIPELINED).map(callee).collect();
+            send(connection, &callers, &callees);
+        }
+        let mut arrived = callbacks(&mut bed, CONNECTIONS * PIPELINED).await;
+        for connection in &connections {
+            let sids = sids(connection);
+            assert_eq!(sids.len(), PIPELINED);
+            for sid in sids {
+                let callbacks = arrived.remove(&sid);
+                assert_eq!(callbacks.as_deref(), Some(&USUAL.map(str::to_owned)[..]));
+            }
+        }
+        assert!(arrived.is_empty(), "{arrived:?}");
+    }
+
+    assert!(bed.receiver.rest().is_empty());
+    let overtaking = overtaking.lock().unwrap();
+    assert!(overtaking.is_empty(), "{} of them", overtaking.len());
+}
+
+/// Shows that the checks above can fail.
 #[tokio::test]
 async fn a_notify_before_the_answer_is_noticed() {
     let scenario = AT_ONCE.replace("{ after: 0ms }\nagent", "{ send: before_response }\nagent");

@@ -420,23 +420,6 @@ async fn the_header_chooses_the_scenario() {
 }
 
 #[tokio::test]
-async fn an_unknown_scenario_in_the_header_is_refused_with_the_nearest_name() {
-    let mut bed = TestBed::start(|builder| builder.clock("100x")).await;
-    let request = bed
-        .request("alice")
-        .header("X-Planet-Emulator-Scenario", "callee-decline")
-        .body(sound_body().to_string());
-    let (status, answer) = answer_of(request).await;
-    assert_eq!(status, 400, "{answer}");
-    let answer = answer.to_string();
-    assert!(
-        answer.contains("did you mean `callee-declines`?"),
-        "{answer}"
-    );
-    assert!(bed.receiver.rest().is_empty());
-}
-
-#[tokio::test]
 async fn a_seed_gives_each_callee_the_same_sids_in_any_order_of_calls() {
     let mut sids = Vec::new();
     for callees in [["alice", "bob", "emu-busy"], ["emu-busy", "alice", "bob"]] {

@@ -1,0 +1,34 @@
+//! Calls for the tests of the journal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{CallEntry, CallRecord, Journal, PlacedCall};
+use crate::clock::{Clock, ClockMode};
+use crate::domain::{MakeCall, Moment, Sid};
+
+/// So many milliseconds after the epoch.
+pub(super) fn at(millis: u64) -> Moment {
+    Moment::from_epoch(Duration::from_millis(millis))
+}
+
+pub(super) fn opened(journal: &Journal, number: u8) -> Arc<CallEntry> {
+    opened_in(journal, number, ("default", 0))
+}
+
+/// A call of this project and generation of it.
+pub(super) fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<CallEntry> {
+    let (project, generation) = of;
+    let call = MakeCall::sample(&format!("user-{number}"));
+    let placed = PlacedCall {
+        project: project.into(),
+        generation,
+        clock: Clock::new(ClockMode::Real),
+        scenario: "answered".into(),
+        chosen_by: "default",
+        call: Arc::new(call),
+        request: r#"{"playCount": 1}"#.into(),
+    };
+    let sid = Sid::from_random_bytes([number; 16]);
+    journal.open(CallRecord::new(sid, placed, at(0)))
+}
