@@ -1,4 +1,3 @@
-use std::convert::Infallible;
 use std::error::Error;
 use std::fmt::Write as _;
 
@@ -17,8 +16,7 @@ pub(super) struct TokenArgs {
         long,
         value_name = "TOKEN",
         env = "PLANET_EMULATOR_CONTROL__TOKEN",
-        hide_env_values = true,
-        value_parser = |text: &str| Ok::<_, Infallible>(Secret::new(text))
+        hide_env_values = true
     )]
     token: Option<Secret>,
 }

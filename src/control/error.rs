@@ -64,6 +64,10 @@ impl ControlError {
         Self::new(StatusCode::NOT_FOUND, code, message)
     }
 
+    pub(super) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
+    }
+
     pub(super) fn panicked() -> Self {
         let message = "the emulator failed at this request; its log says more";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)

@@ -155,7 +155,6 @@ mod tests {
     use actix_web::http::header::HeaderValue;
 
     use super::*;
-    use crate::settings::Secret;
 
     fn verdict(guard: &Guard, path: &str, headers: &[(HeaderName, &str)]) -> String {
         let mut map = HeaderMap::new();
@@ -173,7 +172,7 @@ mod tests {
 
     fn guard(token: Option<&str>) -> Guard {
         Guard::new(&ControlSettings {
-            token: token.map(Secret::new),
+            token: token.map(|token| token.to_owned().into()),
             allow_hosts: vec!["Planet.Example.com".to_owned(), "*.test.example".to_owned()],
         })
     }

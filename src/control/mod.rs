@@ -3,15 +3,24 @@
 //! Each resource's file lists its routes with their documentation ([`route`]). The table of all of them
 //! drives the routing, the answers to wrong methods and paths, and the OpenAPI document ([`openapi`]).
 
+mod arm;
+mod callee;
 mod calls;
+mod clocks;
+mod deliveries;
 mod error;
+mod explain;
 mod guard;
 mod health;
 mod inbox;
 mod input;
 mod openapi;
+mod page;
 mod planet;
+mod projects;
+mod requests;
 mod route;
+mod verify;
 
 use std::rc::Rc;
 
@@ -25,17 +34,28 @@ use crate::settings::ControlSettings;
 use crate::yaml::nearest;
 use error::ControlError;
 use guard::Guard;
-use input::Query;
+use input::{Body, Query};
 use route::Route;
 
 /// What all paths of the control API begin with.
 const PREFIX: &str = "/_emulator";
 
+/// What `{project}` stands for.
+const NAME: &str = "The name of the project.";
+
 /// Every route of the control API.
 fn table() -> Vec<Route> {
     let resources = [
         health::routes(),
+        projects::routes(),
+        clocks::routes(),
+        arm::routes(),
         calls::routes(),
+        callee::routes(),
+        deliveries::routes(),
+        requests::routes(),
+        verify::routes(),
+        explain::routes(),
         inbox::routes(),
         openapi::routes(),
     ];

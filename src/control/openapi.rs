@@ -207,7 +207,10 @@ fn responses(operation: &Operation, schemas: &mut Schemas) -> Value {
 }
 
 fn answered(answer: &Answer, schemas: &mut Schemas) -> Value {
-    let mut content = json!({ "schema": (answer.schema)(&mut schemas.output) });
+    let Some(schema) = answer.schema else {
+        return json!({ "description": answer.description });
+    };
+    let mut content = json!({ "schema": schema(&mut schemas.output) });
     if let Some(example) = &answer.example {
         content["example"] = example.clone();
     }

@@ -59,7 +59,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) description: &'static str,
     pub(super) media_type: &'static str,
-    pub(super) schema: SchemaOf,
+    /// `None` if the answer has no body.
+    pub(super) schema: Option<SchemaOf>,
     pub(super) example: Option<Value>,
 }
 
@@ -144,7 +145,19 @@ impl Route {
             status,
             description,
             media_type: JSON,
-            schema: SchemaGenerator::subschema_for::<T>,
+            schema: Some(SchemaGenerator::subschema_for::<T>),
+            example: None,
+        });
+        self
+    }
+
+    /// It answers this status without a body.
+    pub(super) fn answers_nothing(mut self, status: u16, description: &'static str) -> Self {
+        self.operation.answers.push(Answer {
+            status,
+            description,
+            media_type: JSON,
+            schema: None,
             example: None,
         });
         self

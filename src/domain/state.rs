@@ -24,6 +24,17 @@ pub(crate) enum CallState {
 }
 
 impl CallState {
+    /// All of them, in the order of a call that is answered.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Accepted,
+        Self::Notified,
+        Self::Ringing,
+        Self::Preparing,
+        Self::Talking,
+        Self::Ended,
+        Self::Failed,
+    ];
+
     /// The name in records and logs.
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -2,7 +2,10 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
+use super::events::Happening;
+use super::news::News;
 use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, StateRecord};
+use crate::clock::Clock;
 use crate::domain::{CallEnd, CallState, Callback, Moment, Sid};
 use crate::sync::locked;
 use crate::wire::Parameters;
@@ -15,17 +18,21 @@ pub(crate) struct CallEntry {
     sid: Sid,
     project: Arc<str>,
     generation: u64,
+    clock: Clock,
+    news: Arc<News>,
     record: Mutex<CallRecord>,
     changed: Notify,
 }
 
 impl CallEntry {
-    pub(super) fn new(number: u64, record: CallRecord) -> Self {
+    pub(super) fn new(number: u64, record: CallRecord, news: Arc<News>) -> Self {
         Self {
             number,
+            news,
             sid: record.sid,
             project: record.placed.project.clone(),
             generation: record.placed.generation,
+            clock: record.placed.clock.clone(),
             record: Mutex::new(record),
             changed: Notify::new(),
         }
@@ -62,12 +69,15 @@ impl CallEntry {
     pub(crate) fn enter(&self, state: CallState, at: Moment) {
         tracing::info!(sid = %self.sid, state = state.name(), "call {state}");
         self.change(|record| record.states.push(StateRecord { state, at }));
+        self.tell(at, Happening::Call { state });
     }
 
     /// Says what the app server, or who wrote the scenario, should know.
     pub(crate) fn remark(&self, remark: String) {
         tracing::warn!(sid = %self.sid, "{remark}");
-        self.change(|record| record.remarks.push(remark));
+        let remark: Arc<str> = remark.into();
+        self.change(|record| record.remarks.push(remark.clone()));
+        self.tell(self.clock.now(), Happening::Remark { remark });
     }
 
     /// How the call ends; to be told before the state is entered.
@@ -78,10 +88,8 @@ impl CallEntry {
     /// A callback is not sent.
     pub(crate) fn drop_delivery(&self, callback: Callback) {
         tracing::info!(sid = %self.sid, callback = callback.name(), "{callback} not sent");
-        self.change(|record| {
-            let unsent = DeliveryRecord::unsent(callback, Outcome::Dropped);
-            record.deliveries.push(unsent);
-        });
+        let unsent = DeliveryRecord::unsent(callback, Outcome::Dropped);
+        self.put_delivery(unsent);
     }
 
     /// A callback is on its way from now on, to `url` without secrets. Gives back its index, by which
@@ -93,11 +101,17 @@ impl CallEntry {
         url: String,
         parameters: Parameters,
     ) -> usize {
-        let delivery = DeliveryRecord::begun(callback, due, url, parameters);
-        self.change(|record| {
+        self.put_delivery(DeliveryRecord::begun(callback, due, url, parameters))
+    }
+
+    fn put_delivery(&self, delivery: DeliveryRecord) -> usize {
+        let (callback, outcome) = (delivery.callback, delivery.outcome);
+        let index = self.change(|record| {
             record.deliveries.push(delivery);
             record.deliveries.len() - 1
-        })
+        });
+        self.tell_delivery(index, callback, outcome, None);
+        index
     }
 
     /// A delivery was tried, and that came of it. With [`Outcome::Pending`] another try follows.
@@ -110,12 +124,19 @@ impl CallEntry {
     ) {
         let callback = self.read(|record| record.deliveries[index].callback);
         self.log_attempt(callback, &attempt);
+        self.news.metrics.attempted(callback, &attempt);
+        let status = attempt.result.as_ref().ok().map(|(status, _)| *status);
+        let remark: Option<Arc<str>> = remark.map(Into::into);
         self.change(|record| {
-            record.remarks.extend(remark);
+            record.remarks.extend(remark.clone());
             let delivery = &mut record.deliveries[index];
             delivery.outcome = outcome;
             delivery.attempts.push(attempt);
         });
+        if let Some(remark) = remark {
+            self.tell(self.clock.now(), Happening::Remark { remark });
+        }
+        self.tell_delivery(index, callback, outcome, status);
     }
 
     fn log_attempt(&self, callback: Callback, attempt: &AttemptRecord) {
@@ -139,18 +160,29 @@ impl CallEntry {
         }
     }
 
-    /// Marks the call as settled; false if it was already.
-    pub(super) fn settle(&self) -> bool {
-        let first = self.change(|record| !std::mem::replace(&mut record.settled, true));
-        if first {
-            tracing::debug!(sid = %self.sid, "call settled");
+    /// Marks the call as settled, has it shelved, and tells. Does nothing if it was settled before.
+    pub(super) fn settle(&self, shelve: impl FnOnce()) {
+        if std::mem::replace(&mut locked(&self.record).settled, true) {
+            return;
         }
-        first
+        shelve();
+        self.changed.notify_waiters();
+        tracing::debug!(sid = %self.sid, "call settled");
+        self.tell(self.clock.now(), Happening::Settled);
     }
 
     /// Marks what is owed as abandoned; gives back how many callbacks that are.
     pub(super) fn abandon(&self) -> usize {
-        self.change(CallRecord::abandon)
+        let abandoned = self.change(|record| {
+            let indices = record.abandon();
+            let callbacks = indices.into_iter();
+            let callbacks = callbacks.map(|index| (index, record.deliveries[index].callback));
+            callbacks.collect::<Vec<_>>()
+        });
+        for (index, callback) in &abandoned {
+            self.tell_delivery(*index, *callback, Outcome::Abandoned, None);
+        }
+        abandoned.len()
     }
 
     /// Changes the record and wakes who waits for it.
@@ -158,5 +190,27 @@ impl CallEntry {
         let changed = change(&mut locked(&self.record));
         self.changed.notify_waiters();
         changed
+    }
+
+    /// To be told after the record has changed, so that who hears of it finds it there.
+    pub(super) fn tell(&self, at: Moment, what: Happening) {
+        let project = Some(self.project.clone());
+        self.news.tell(at, project, Some(self.sid), what);
+    }
+
+    fn tell_delivery(
+        &self,
+        index: usize,
+        callback: Callback,
+        outcome: Outcome,
+        status: Option<u16>,
+    ) {
+        let what = Happening::Delivery {
+            delivery: index + 1,
+            callback,
+            outcome,
+            status,
+        };
+        self.tell(self.clock.now(), what);
     }
 }

@@ -4,6 +4,9 @@
 //! from that. The journal is written to and asked; it calls nobody.
 
 mod entry;
+mod events;
+mod metrics;
+mod news;
 mod query;
 mod record;
 mod request;
@@ -17,12 +20,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub(crate) use entry::CallEntry;
+pub(crate) use events::{Event, Events, Happening, ProjectChange, ScenariosChange};
+pub(crate) use metrics::Metrics;
 pub(crate) use query::{CallFilter, Page, RequestFilter};
 pub(crate) use record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall};
 pub(crate) use request::{RequestEntry, RequestRecord};
 
-use crate::domain::Sid;
+use crate::domain::{Moment, Sid};
 use crate::sync::locked;
+use news::News;
 use ring::Ring;
 
 /// The calls and requests of all projects.
@@ -35,6 +41,7 @@ pub(crate) struct Journal {
     generations: AtomicU64,
     shelves: Mutex<Shelves>,
     requests: Mutex<Ring<Arc<RequestEntry>>>,
+    news: Arc<News>,
 }
 
 /// How many calls the journal holds.
@@ -52,6 +59,7 @@ impl Journal {
             generations: AtomicU64::new(0),
             shelves: Mutex::default(),
             requests: Mutex::new(Ring::new(settled_at_most)),
+            news: Arc::default(),
         }
     }
 
@@ -71,7 +79,13 @@ impl Journal {
             to = %format_args!("{}/{}", call.to.service_id, call.to.user_id),
             "call accepted"
         );
-        locked(&self.shelves).put(record)
+        let accepted = record.states[0];
+        self.news.metrics.accepted(&record.placed.scenario);
+        let news = self.news.clone();
+        let entry = locked(&self.shelves).put(|number| CallEntry::new(number, record, news));
+        let state = accepted.state;
+        entry.tell(accepted.at, Happening::Call { state });
+        entry
     }
 
     /// Takes up an API request, to be told once for each, when its answer is known.
@@ -79,19 +93,61 @@ impl Journal {
     /// Wanted are the method and path of any request to the emulated surface, unknown paths included, the
     /// project and its generation as soon as the credentials tell, the scenario if one was chosen, and the
     /// session ID or the refusing answer. Writes the log line of a refusal.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the API does not tell yet"))]
     pub(crate) fn requested(&self, request: RequestRecord) {
-        if let Some(message) = &request.message {
-            tracing::info!(status = request.status, "request refused: {message}");
+        let (at, project, status) = (request.at, request.project.clone(), request.status);
+        let refusal = request.message.clone();
+        let (request, gone) =
+            locked(&self.requests).push(|n| Arc::new(RequestEntry { n, request }));
+        if gone.is_some() {
+            self.news.metrics.dropped_request();
         }
-        locked(&self.requests).push(|n| Arc::new(RequestEntry { n, request }));
+        self.news.metrics.requested(status);
+        if let Some(message) = refusal {
+            tracing::info!(status, "request refused: {message}");
+            let what = Happening::Refused {
+                request,
+                status,
+                message,
+            };
+            self.announce(at, project, what);
+        }
+    }
+
+    /// What happened, in order.
+    pub(crate) fn events(&self) -> &Events {
+        &self.news.events
+    }
+
+    /// The counts of all that happened, of the media type [`Metrics::CONTENT_TYPE`].
+    pub(crate) fn metrics(&self) -> String {
+        self.news.metrics.render(self.counts())
+    }
+
+    /// Adds an event that concerns no call.
+    pub(crate) fn announce(&self, at: Moment, project: Option<Arc<str>>, what: Happening) {
+        self.news.tell(at, project, None, what);
+    }
+
+    /// Waits until `holds`; has no limit of its own. Asks again after every event, hence after every
+    /// change of a call.
+    pub(crate) async fn wait_until(&self, mut holds: impl FnMut() -> bool) {
+        loop {
+            // What happens during the check is past this number, hence not missed.
+            let seen = self.news.events.last();
+            if holds() {
+                return;
+            }
+            self.news.events.wait_past(seen).await;
+        }
     }
 
     /// Marks a call as settled: nothing more will be sent for it.
     pub(crate) fn settle(&self, entry: &CallEntry) {
-        if entry.settle() {
-            locked(&self.shelves).settle(entry.number, self.settled_at_most);
-        }
+        // Who hears of it shall find the counts right.
+        entry.settle(|| {
+            let dropped = locked(&self.shelves).settle(entry.number, self.settled_at_most);
+            self.news.metrics.dropped_calls(dropped);
+        });
     }
 
     /// The call of this session ID, unless it was never made or was dropped since.
@@ -156,25 +212,28 @@ struct Shelves {
 }
 
 impl Shelves {
-    fn put(&mut self, record: CallRecord) -> Arc<CallEntry> {
+    fn put(&mut self, make: impl FnOnce(u64) -> CallEntry) -> Arc<CallEntry> {
         self.opened += 1;
-        let entry = Arc::new(CallEntry::new(self.opened, record));
+        let entry = Arc::new(make(self.opened));
         self.calls.insert(entry.number, entry.clone());
         self.by_sid.insert(entry.sid(), entry.clone());
         entry
     }
 
-    fn settle(&mut self, number: u64, at_most: usize) {
+    /// Gives back how many calls had to go to make room.
+    fn settle(&mut self, number: u64, at_most: usize) -> u64 {
         // A call that was forgotten in the meantime has no place here any more.
         if self.calls.contains_key(&number) {
             self.settled.push_back(number);
         }
+        let before = self.dropped;
         while self.settled.len() > at_most {
             if let Some(oldest) = self.settled.pop_front() {
                 self.remove(oldest);
                 self.dropped += 1;
             }
         }
+        self.dropped - before
     }
 
     fn remove(&mut self, number: u64) {
@@ -194,8 +253,11 @@ impl Shelves {
 
 #[cfg(test)]
 mod tests {
-    use super::sample::{opened, opened_in};
+    use futures_util::FutureExt as _;
+
+    use super::sample::{at, opened, opened_in};
     use super::*;
+    use crate::domain::CallState;
 
     fn has(journal: &Journal, entry: &CallEntry) -> bool {
         journal.find(entry.read(|record| record.sid)).is_some()
@@ -264,5 +326,23 @@ mod tests {
 
         journal.settle(&live);
         assert_eq!(journal.counts(), expected, "what is forgotten stays so");
+    }
+
+    #[test]
+    fn who_waits_for_any_call_hears_of_a_change_during_the_check() {
+        let journal = Journal::new(10);
+        let entry = opened(&journal, 1);
+        let mut checks = 0;
+        let waiting = journal.wait_until(|| {
+            checks += 1;
+            let is_ringing = entry.read(|record| record.has_been(CallState::Ringing));
+            if !is_ringing {
+                entry.enter(CallState::Ringing, at(5));
+            }
+            is_ringing
+        });
+
+        assert!(waiting.now_or_never().is_some());
+        assert_eq!(checks, 2);
     }
 }

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use super::{CallEntry, CallRecord, Journal, RequestEntry, locked};
+use super::{CallEntry, CallRecord, Journal, RequestEntry};
 use crate::domain::CallState;
+use crate::sync::locked;
 
 /// So many entries are looked at in one go: the journal is locked for no longer than it takes to
 /// collect them.

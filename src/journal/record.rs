@@ -15,7 +15,6 @@ pub(crate) struct PlacedCall {
     /// How many times the project was reset before.
     pub(crate) generation: u64,
     /// The project's.
-    #[expect(dead_code, reason = "events, which are to come, are stamped by it")]
     pub(crate) clock: Clock,
     pub(crate) scenario: Arc<str>,
     pub(crate) chosen_by: &'static str,
@@ -32,7 +31,7 @@ pub(crate) struct CallRecord {
     pub(crate) states: Vec<StateRecord>,
     pub(crate) deliveries: Vec<DeliveryRecord>,
     pub(crate) end: Option<CallEnd>,
-    pub(crate) remarks: Vec<String>,
+    pub(crate) remarks: Vec<Arc<str>>,
     /// Nothing more will be sent.
     pub(crate) settled: bool,
 }
@@ -73,6 +72,19 @@ pub(crate) enum Outcome {
     Dropped,
     /// Not sent, since the emulator was stopped.
     Abandoned,
+}
+
+impl Outcome {
+    /// The name in records.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+            Self::Abandoned => "abandoned",
+        }
+    }
 }
 
 /// One try to deliver a callback.
@@ -120,20 +132,20 @@ impl CallRecord {
         of_kind.any(|delivery| delivery.outcome != Outcome::Pending)
     }
 
-    /// Marks what is pending or was never begun as abandoned; gives back how many that are.
-    pub(super) fn abandon(&mut self) -> usize {
-        let mut abandoned = 0;
-        for delivery in &mut self.deliveries {
+    /// Marks what is pending or was never begun as abandoned; gives back the indices of these.
+    pub(super) fn abandon(&mut self) -> Vec<usize> {
+        let mut abandoned = Vec::new();
+        for (index, delivery) in self.deliveries.iter_mut().enumerate() {
             if delivery.outcome == Outcome::Pending {
                 delivery.outcome = Outcome::Abandoned;
-                abandoned += 1;
+                abandoned.push(index);
             }
         }
         for callback in Callback::ALL {
             if !self.deliveries.iter().any(|d| d.callback == callback) {
                 let unsent = DeliveryRecord::unsent(callback, Outcome::Abandoned);
+                abandoned.push(self.deliveries.len());
                 self.deliveries.push(unsent);
-                abandoned += 1;
             }
         }
         abandoned

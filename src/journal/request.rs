@@ -15,7 +15,7 @@ const BODY_SHOWN: usize = 1024;
 #[schemars(rename = "Request")]
 pub(crate) struct RequestRecord {
     /// When it was answered.
-    at: Moment,
+    pub(super) at: Moment,
     /// The project that its credentials belong to; null if they belong to none.
     #[schemars(example = &"shop")]
     pub(super) project: Option<Arc<str>>,

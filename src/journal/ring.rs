@@ -19,19 +19,25 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Adds the item that `make` makes of its number. Gives back the one that had to go, if it is full.
-    pub(super) fn push(&mut self, make: impl FnOnce(u64) -> T) -> Option<T> {
+    /// Adds the item that `make` makes of its number. Gives back the number, and the item that had to go
+    /// if there was no room.
+    pub(super) fn push(&mut self, make: impl FnOnce(u64) -> T) -> (u64, Option<T>) {
         let is_full = self.items.len() >= self.at_most;
         let gone = is_full.then(|| self.items.pop_front()).flatten();
         self.last += 1;
         self.items.push_back((self.last, make(self.last)));
-        gone.map(|(_, item)| item)
+        (self.last, gone.map(|(_, item)| item))
     }
 
     /// The items with higher numbers than `number`, in order.
     pub(super) fn after(&self, number: u64) -> impl Iterator<Item = &(u64, T)> {
         let start = self.items.partition_point(|(n, _)| *n <= number);
         self.items.range(start..)
+    }
+
+    /// The number given out last; 0 if there is none yet.
+    pub(super) fn last(&self) -> u64 {
+        self.last
     }
 
     /// Removes the others without counting them as dropped.

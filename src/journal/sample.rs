@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
 use super::{CallEntry, CallRecord, Journal, PlacedCall};
 use crate::clock::{Clock, ClockMode};
 use crate::domain::{MakeCall, Moment, Sid};
@@ -31,4 +35,13 @@ pub(super) fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<C
     };
     let sid = Sid::from_random_bytes([number; 16]);
     journal.open(CallRecord::new(sid, placed, at(0)))
+}
+
+/// Asserts that `json` is as the schema of `T` says.
+pub(super) fn conforms<T: JsonSchema>(json: &Value) {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let schema = settings.into_generator().into_root_schema_for::<T>();
+    let schema = jsonschema::validator_for(schema.as_value()).unwrap();
+    let faults: Vec<_> = schema.iter_errors(json).map(|e| e.to_string()).collect();
+    assert!(faults.is_empty(), "{json}: {faults:?}");
 }

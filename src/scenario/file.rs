@@ -95,7 +95,7 @@ with_phases! {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1))]
-pub(super) struct MatchFile {
+pub(crate) struct MatchFile {
     /// The callee's user ID.
     pub(super) to_user_id: Option<AnyOf>,
     /// The callee's service ID.

@@ -16,7 +16,7 @@ mod seed;
 mod text;
 
 pub(crate) use catalog::{Catalog, ChosenBy, Scenario};
-pub(crate) use file::{Per, scenario_schema};
+pub(crate) use file::{MatchFile, Per, scenario_schema};
 pub(crate) use load::{LoadError, catalog_of};
 pub(crate) use matching::Conditions;
 pub(crate) use phases::Phases;

@@ -65,7 +65,7 @@ impl Identity {
             service_id: None,
             credentials: Some(Credentials {
                 api_key: format!("key-{}", digits()),
-                api_secret: Secret::new(digits() + &digits()),
+                api_secret: Secret::from(digits() + &digits()),
             }),
         }
     }

@@ -247,14 +247,15 @@ pub(crate) struct Secret(
 );
 
 impl Secret {
-    /// Keeps a text secret.
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
     /// The text, to compare or to send.
     pub(crate) fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
     }
 }
 
@@ -367,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_secret_shows_nothing_of_itself() {
-        let secret = Secret::new("hunter2");
+        let secret = Secret::from("hunter2".to_owned());
         assert_eq!(format!("{secret:?}"), "***");
         assert_eq!(serde_json::to_string(&secret).unwrap(), "\"***\"");
         assert_eq!(secret.expose(), "hunter2");
