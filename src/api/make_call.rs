@@ -94,9 +94,11 @@ async fn take(
         scenario: text(SCENARIO_HEADER),
     };
     let source = request.peer_addr().map(|address| address.ip());
-    let project = core.admit(&headers, source)?;
+    let catalog = core.scenarios.catalog();
+    let project = core.admit(&headers, source, &catalog)?;
     let body = read(payload, limit).await?;
-    core.place(&project, headers.scenario, &callee_path(request), &body)
+    let path = callee_path(request);
+    core.place(&project, &catalog, headers.scenario, &path, &body)
 }
 
 /// All values of a header that may be given more than once.
@@ -149,18 +151,16 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::scenario::catalog_of;
+    use crate::scenario::{ScenarioFiles, ScenarioStore};
     use crate::settings::Settings;
 
     #[actix_web::test]
     async fn a_panic_is_answered_in_the_error_body_of_all_others() {
         let settings = Settings::default();
-        let catalog = catalog_of(&[], &settings.default_scenario)
-            .ok()
-            .unwrap()
-            .catalog;
+        let files = ScenarioFiles::default();
+        let scenarios = ScenarioStore::load(Vec::new(), files, "answered").unwrap();
         let base = Url::parse("http://127.0.0.1:1").unwrap();
-        let core = Core::new(&settings, catalog, &base).unwrap();
+        let core = Core::new(&settings, scenarios, &base).unwrap();
 
         let answer = guarded(&core, async { panic!("on purpose") }).await;
 

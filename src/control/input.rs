@@ -82,6 +82,25 @@ fn malformed(error: serde_json::Error) -> ControlError {
     ControlError::bad_request("invalid_json", format!("expected JSON: {error}"))
 }
 
+/// A body of text, whatever its content type.
+pub(super) struct Text(pub(super) String);
+
+impl FromRequest for Text {
+    type Error = ControlError;
+    type Future = LocalBoxFuture<'static, Result<Self, ControlError>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let payload = payload.take();
+        Box::pin(async move {
+            let text = String::from_utf8(read(payload).await?.to_vec());
+            text.map(Self).map_err(|error| {
+                let message = format!("expected text in UTF-8: {}", error.utf8_error());
+                ControlError::bad_request("invalid_text", message)
+            })
+        })
+    }
+}
+
 /// The parameters of a query, each given once at most.
 pub(super) struct Query<T>(pub(super) T);
 

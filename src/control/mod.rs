@@ -20,6 +20,7 @@ mod planet;
 mod projects;
 mod requests;
 mod route;
+mod scenarios;
 mod verify;
 
 use std::rc::Rc;
@@ -56,6 +57,7 @@ fn table() -> Vec<Route> {
         requests::routes(),
         verify::routes(),
         explain::routes(),
+        scenarios::routes(),
         inbox::routes(),
         openapi::routes(),
     ];
