@@ -16,7 +16,7 @@ use crate::call::{Life, Line, Targets};
 use crate::clock::{Activity, Clock, ClockMode, timeout};
 use crate::delivery::{Courier, DeliveryOptions};
 use crate::domain::{Callback, Fidelity, MakeCall, Moment, ServiceIdCheck};
-use crate::journal::{CallRecord, Happening, Journal, PlacedCall, ScenariosChange};
+use crate::journal::{CallRecord, Happening, Journal, PlacedCall, ProjectChange, ScenariosChange};
 use crate::project::{Placement, Project, Projects, Taken};
 use crate::scenario::{Catalog, ChosenBy, Scenario, ScenarioStore};
 use crate::settings::{Access, ProjectSettings, Settings};
@@ -50,12 +50,18 @@ pub(crate) struct Core {
 pub(crate) struct Refusal {
     pub(crate) answer: ErrorAnswer,
     /// On the project's clock; `None` for at once.
-    pub(crate) due: Option<(Activity, Moment)>,
+    pub(crate) due: Option<Box<(Activity, Moment)>>,
+    /// The scenario that refuses it.
+    pub(crate) scenario: Option<Arc<str>>,
 }
 
 impl From<ErrorAnswer> for Refusal {
     fn from(answer: ErrorAnswer) -> Self {
-        Self { answer, due: None }
+        Self {
+            answer,
+            due: None,
+            scenario: None,
+        }
     }
 }
 
@@ -71,7 +77,6 @@ pub(crate) struct Foresight {
 /// The headers of a request that matter here.
 #[derive(Debug, Default)]
 pub(crate) struct RequestHeaders<'a> {
-    pub(crate) authorization: Option<&'a str>,
     pub(crate) accept: Option<&'a str>,
     pub(crate) content_type: Option<&'a str>,
     pub(crate) scenario: Option<&'a str>,
@@ -141,6 +146,7 @@ impl Core {
     pub(crate) fn add_project(&self, settings: ProjectSettings) -> Result<Arc<Project>, Taken> {
         let project = Arc::new(self.project(settings));
         self.projects.add(project.clone())?;
+        self.announce(&project, ProjectChange::Created);
         Ok(project)
     }
 
@@ -158,6 +164,7 @@ impl Core {
             return Ok(None);
         };
         self.end_project(&replaced).await;
+        self.announce(&project, ProjectChange::Replaced);
         Ok(Some(project))
     }
 
@@ -167,6 +174,7 @@ impl Core {
             return false;
         };
         self.end_project(&project).await;
+        self.announce(&project, ProjectChange::Deleted);
         true
     }
 
@@ -180,6 +188,13 @@ impl Core {
     pub(crate) async fn reset_project(&self, project: &Project) {
         let generation = project.reset().await;
         self.journal.forget(&project.name, generation);
+        self.announce(project, ProjectChange::Reset);
+    }
+
+    fn announce(&self, project: &Project, change: ProjectChange) {
+        let what = Happening::Project { change };
+        self.journal
+            .announce(project.clock.now(), Some(project.name.clone()), what);
     }
 
     pub(crate) const fn project_defaults(&self) -> &Settings {
@@ -198,18 +213,18 @@ impl Core {
         Project::new(settings, line, self.project_defaults.default_audio_duration)
     }
 
-    /// The project that a request belongs to, once its credentials, the rate limit and its headers
-    /// are found in order (design 2: the first failing group answers).
+    /// Checks what comes before the body, once the credentials are known to be good (design 2: the first
+    /// failing group answers).
     ///
     /// # Errors
-    /// 401, 429 or 400.
+    /// 429 or 400.
     pub(crate) fn admit(
         &self,
+        project: &Project,
         headers: &RequestHeaders<'_>,
         source: Option<IpAddr>,
         catalog: &Catalog,
-    ) -> Result<Arc<Project>, ErrorAnswer> {
-        let project = self.authenticate(headers.authorization)?;
+    ) -> Result<(), ErrorAnswer> {
         let now = project.clock.now();
         if !project.run().is_within_rate_limit(source, now) {
             return Err(ErrorAnswer::new(429, "TOO_MANY_REQUEST"));
@@ -222,7 +237,7 @@ impl Core {
             violations.push(Violation { field, reason });
         }
         if violations.is_empty() {
-            return Ok(project);
+            return Ok(());
         }
         Err(ErrorAnswer::violations(
             "missing or invalid header",
@@ -230,7 +245,14 @@ impl Core {
         ))
     }
 
-    fn authenticate(&self, authorization: Option<&str>) -> Result<Arc<Project>, ErrorAnswer> {
+    /// The project that a request belongs to by its credentials.
+    ///
+    /// # Errors
+    /// 401.
+    pub(crate) fn authenticate(
+        &self,
+        authorization: Option<&str>,
+    ) -> Result<Arc<Project>, ErrorAnswer> {
         let unauthorized = |message: &'static str| ErrorAnswer::new(401, message);
         let Some(authorization) = authorization else {
             return Err(unauthorized("Authorization header is missing"));
@@ -275,8 +297,11 @@ impl Core {
         let (sid, plan) = match project.place(&run, &call, &scenario) {
             Placement::Accepted(sid, plan) => (sid, plan),
             Placement::Refused(answer, after) => {
-                let due = Some((activity, accepted_at + after));
-                return Err(Refusal { answer, due });
+                return Err(Refusal {
+                    answer,
+                    due: Some(Box::new((activity, accepted_at + after))),
+                    scenario: Some(scenario.name.clone()),
+                });
             }
         };
         let call = Arc::new(call);

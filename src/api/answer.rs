@@ -2,19 +2,20 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::{StatusCode, header::ContentType};
 use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::call::Life;
 use crate::domain::{ErrorBody, Moment};
 use crate::emulator::Core;
+use crate::journal::RequestRecord;
 use crate::wire::{ErrorAnswer, SuccessAnswer};
 
 /// The answer to a call that is accepted; the call's life begins once it has been written.
 pub(super) fn accept(life: Life, now: Moment) -> HttpResponse<AnswerBody> {
-    let answer = SuccessAnswer::new(life.sid(), now);
+    let answer = SuccessAnswer::new(life.entry().sid(), now);
     let text = serde_json::to_vec(&answer).unwrap_or_default();
     HttpResponse::Ok()
         .content_type(ContentType::json())
@@ -25,9 +26,20 @@ pub(super) fn accept(life: Life, now: Moment) -> HttpResponse<AnswerBody> {
         .unwrap_or_else(|_| HttpResponse::with_body(StatusCode::OK, AnswerBody::empty()))
 }
 
-/// The answer to a request that is refused.
-pub(super) fn refuse(core: &Core, error: &ErrorAnswer, now: Moment) -> HttpResponse {
-    tracing::info!(status = error.status, "request refused: {}", error.message);
+/// The answer to a request that is refused, of which nothing more is known; it goes on record.
+pub(super) fn refuse(core: &Core, request: &HttpRequest, error: &ErrorAnswer) -> HttpResponse {
+    let now = core.now();
+    let record = request_record(request, now).refused(error, &[]);
+    core.journal.requested(record);
+    error_response(core, error, now)
+}
+
+/// What every request has to tell for the record.
+pub(super) fn request_record(request: &HttpRequest, now: Moment) -> RequestRecord {
+    RequestRecord::new(request.method().as_str(), request.path(), now)
+}
+
+pub(super) fn error_response(core: &Core, error: &ErrorAnswer, now: Moment) -> HttpResponse {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     match core.fidelity.error_body {

@@ -1,4 +1,5 @@
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use actix_web::body::{BoxBody, EitherBody};
 use actix_web::http::header::{self, HeaderMap};
@@ -6,9 +7,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{FutureExt as _, StreamExt as _};
 use percent_encoding::percent_decode_str;
 
-use super::answer::{AnswerBody, accept, refuse};
+use super::answer::{AnswerBody, accept, error_response, refuse, request_record};
 use crate::call::Life;
+use crate::clock::Clock;
+use crate::domain::Moment;
 use crate::emulator::{Core, Refusal, RequestHeaders, SCENARIO_HEADER};
+use crate::project::Project;
 use crate::validate::CalleePath;
 use crate::wire::ErrorAnswer;
 
@@ -29,15 +33,19 @@ pub(super) async fn make_agent_call(
     core: web::Data<Core>,
     limit: web::Data<BodyLimit>,
 ) -> Answer {
-    guarded(&core, answer(&request, payload, &core, **limit)).await
+    guarded(&core, &request, answer(&request, payload, &core, **limit)).await
 }
 
 /// Answers a panic as Planet answers what it cannot categorise (contract 5.1).
-async fn guarded(core: &Core, answering: impl Future<Output = Answer>) -> Answer {
+async fn guarded(
+    core: &Core,
+    request: &HttpRequest,
+    answering: impl Future<Output = Answer>,
+) -> Answer {
     let caught = AssertUnwindSafe(answering).catch_unwind().await;
     caught.unwrap_or_else(|_| {
         let error = ErrorAnswer::new(500, "INTERNAL_SERVER_ERROR");
-        refuse(core, &error, core.now()).map_into_right_body()
+        refuse(core, request, &error).map_into_right_body()
     })
 }
 
@@ -47,26 +55,88 @@ async fn answer(
     core: &Core,
     limit: BodyLimit,
 ) -> Answer {
-    match take(request, payload, core, limit).await {
+    let mut exchange = Exchange {
+        core,
+        request,
+        project: None,
+        body: web::BytesMut::new(),
+    };
+    let refusal = match exchange.take(payload, limit).await {
         Ok(mut life) => match life.live_until_answer().await {
-            Some(now) => accept(life, now).map_into_left_body(),
-            None => refuse(core, &was_reset(), core.now()).map_into_right_body(),
+            Some(now) => return exchange.accept(life, now).map_into_left_body(),
+            None => was_reset().into(),
         },
-        Err(Refusal { answer, due: None }) => {
-            refuse(core, &answer, core.now()).map_into_right_body()
-        }
-        Err(Refusal {
-            answer,
-            due: Some((activity, due)),
-        }) => {
+        Err(refusal) => refusal,
+    };
+    exchange.refuse(refusal).await.map_into_right_body()
+}
+
+/// One request, and what is known of it so far.
+struct Exchange<'a> {
+    core: &'a Core,
+    request: &'a HttpRequest,
+    project: Option<Arc<Project>>,
+    body: web::BytesMut,
+}
+
+impl Exchange<'_> {
+    async fn take(&mut self, payload: web::Payload, limit: BodyLimit) -> Result<Life, Refusal> {
+        let headers = self.request.headers();
+        let accept = joined(headers, header::ACCEPT);
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let headers = RequestHeaders {
+            accept: accept.as_deref(),
+            content_type: text("content-type"),
+            scenario: text(SCENARIO_HEADER),
+        };
+        let project = self.core.authenticate(text("authorization"))?;
+        let project = self.project.insert(project);
+        let source = self.request.peer_addr().map(|address| address.ip());
+        let catalog = self.core.scenarios.catalog();
+        self.core.admit(project, &headers, source, &catalog)?;
+        read(payload, limit, &mut self.body).await?;
+        let path = callee_path(self.request);
+        self.core
+            .place(project, &catalog, headers.scenario, &path, &self.body)
+    }
+
+    fn accept(&self, life: Life, now: Moment) -> HttpResponse<AnswerBody> {
+        let record = request_record(self.request, now);
+        let record = life.entry().read(|call| {
+            let placed = &call.placed;
+            record
+                .of(placed.project.clone(), placed.generation)
+                .scenario(placed.scenario.clone())
+                .accepted(call.sid)
+        });
+        self.core.journal.requested(record);
+        accept(life, now)
+    }
+
+    async fn refuse(&self, refusal: Refusal) -> HttpResponse {
+        let mut answer = refusal.answer;
+        if let Some(due) = refusal.due {
+            let (activity, due) = *due;
             let dismissal = activity.dismissal();
-            let answer = tokio::select! {
+            tokio::select! {
                 biased;
-                () = activity.sleep_until(due) => answer,
-                () = dismissal.comes() => was_reset(),
-            };
-            refuse(core, &answer, activity.now()).map_into_right_body()
+                () = activity.sleep_until(due) => {}
+                () = dismissal.comes() => answer = was_reset(),
+            }
         }
+        let clock = self.project.as_ref().map(|project| &project.clock);
+        let now = clock.map_or_else(|| self.core.now(), Clock::now);
+        let mut record = request_record(self.request, now);
+        if let Some(project) = &self.project {
+            record = record.of(project.name.clone(), project.run().generation);
+        }
+        if let Some(scenario) = refusal.scenario {
+            record = record.scenario(scenario);
+        }
+        self.core
+            .journal
+            .requested(record.refused(&answer, &self.body));
+        error_response(self.core, &answer, now)
     }
 }
 
@@ -78,29 +148,6 @@ fn was_reset() -> ErrorAnswer {
     )
 }
 
-async fn take(
-    request: &HttpRequest,
-    payload: web::Payload,
-    core: &Core,
-    limit: BodyLimit,
-) -> Result<Life, Refusal> {
-    let headers = request.headers();
-    let accept = joined(headers, header::ACCEPT);
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let headers = RequestHeaders {
-        authorization: text("authorization"),
-        accept: accept.as_deref(),
-        content_type: text("content-type"),
-        scenario: text(SCENARIO_HEADER),
-    };
-    let source = request.peer_addr().map(|address| address.ip());
-    let catalog = core.scenarios.catalog();
-    let project = core.admit(&headers, source, &catalog)?;
-    let body = read(payload, limit).await?;
-    let path = callee_path(request);
-    core.place(&project, &catalog, headers.scenario, &path, &body)
-}
-
 /// All values of a header that may be given more than once.
 fn joined(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
     let values: Vec<_> = headers
@@ -110,9 +157,12 @@ fn joined(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
     (!values.is_empty()).then(|| values.join(", "))
 }
 
-/// The body, as long as it is within the limit.
-async fn read(mut payload: web::Payload, limit: BodyLimit) -> Result<web::BytesMut, ErrorAnswer> {
-    let mut body = web::BytesMut::new();
+/// Reads the body, as long as it is within the limit.
+async fn read(
+    mut payload: web::Payload,
+    limit: BodyLimit,
+    body: &mut web::BytesMut,
+) -> Result<(), ErrorAnswer> {
     let mut length = 0_usize;
     while let Some(chunk) = payload.next().await {
         let chunk = chunk
@@ -128,7 +178,7 @@ async fn read(mut payload: web::Payload, limit: BodyLimit) -> Result<web::BytesM
         let message = format!("the body is larger than {} bytes", limit.0);
         return Err(ErrorAnswer::new(413, message));
     }
-    Ok(body)
+    Ok(())
 }
 
 /// The path parameters, decoded once from what came: the router would keep some escapes.
@@ -148,6 +198,7 @@ fn callee_path(request: &HttpRequest) -> CalleePath {
 #[cfg(test)]
 mod tests {
     use actix_web::body::to_bytes;
+    use actix_web::test::TestRequest;
     use url::Url;
 
     use super::*;
@@ -162,7 +213,9 @@ mod tests {
         let base = Url::parse("http://127.0.0.1:1").unwrap();
         let core = Core::new(&settings, scenarios, &base).unwrap();
 
-        let answer = guarded(&core, async { panic!("on purpose") }).await;
+        let request = TestRequest::default().to_http_request();
+
+        let answer = guarded(&core, &request, async { panic!("on purpose") }).await;
 
         assert_eq!(answer.status(), 500);
         let body = to_bytes(answer.into_body()).await.ok().unwrap();

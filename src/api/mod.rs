@@ -22,12 +22,12 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
 /// Every path that has no route.
 pub(crate) async fn not_found(request: HttpRequest, core: web::Data<Core>) -> HttpResponse {
     let message = format!("no such API: {} {}", request.method(), request.path());
-    refuse(&core, &ErrorAnswer::new(404, message), core.now())
+    refuse(&core, &request, &ErrorAnswer::new(404, message))
 }
 
 async fn method_not_allowed(request: HttpRequest, core: web::Data<Core>) -> HttpResponse {
     let message = format!("method {} is not allowed here: use POST", request.method());
-    let mut response = refuse(&core, &ErrorAnswer::new(405, message), core.now());
+    let mut response = refuse(&core, &request, &ErrorAnswer::new(405, message));
     let allow = actix_web::http::header::HeaderValue::from_static("POST");
     response
         .headers_mut()

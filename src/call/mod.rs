@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use engaged::Engagements;
 pub(crate) use phone::{PhoneAction, Phones};
-pub(crate) use sending::{NotReplayable, SentLog, Targets};
+pub(crate) use sending::{NotReplayable, SentDelivery, SentLog, Targets};
 pub(crate) use timeline::{Foreseen, Happening, timeline};
 
 use crate::clock::{Activities, Activity, Clock};
@@ -140,8 +140,9 @@ impl Life {
         }
     }
 
-    pub(crate) fn sid(&self) -> Sid {
-        self.sid
+    /// Its place in the journal.
+    pub(crate) fn entry(&self) -> &CallEntry {
+        &self.entry
     }
 
     /// Sends what the scenario wants sent before the API request is answered.

@@ -32,15 +32,18 @@ impl Targets {
 
 /// The deliveries that were over since somebody began to ask, in the order in which they ended.
 #[derive(Debug, Default)]
-pub(crate) struct SentLog(Mutex<Option<Vec<(Arc<CallEntry>, usize)>>>);
+pub(crate) struct SentLog(Mutex<Option<Vec<SentDelivery>>>);
+
+/// A call with the index of one of its deliveries.
+pub(crate) type SentDelivery = (Arc<CallEntry>, usize);
 
 /// Notes deliveries until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Noting<'a>(&'a SentLog);
 
 impl Noting<'_> {
-    /// What was noted: calls with the index of a delivery.
-    pub(crate) fn end(self) -> Vec<(Arc<CallEntry>, usize)> {
+    /// What was noted.
+    pub(crate) fn end(self) -> Vec<SentDelivery> {
         locked(&self.0.0).take().unwrap_or_default()
     }
 }

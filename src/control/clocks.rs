@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
@@ -165,9 +163,8 @@ async fn advance(
         ))
     };
     let (span, sent) = project.advance(how).await.map_err(not_manual)?;
-    let delivered = sent
-        .iter()
-        .filter_map(|(entry, index): &(Arc<CallEntry>, usize)| DeliveredView::new(entry, *index));
+    let delivered = sent.iter();
+    let delivered = delivered.filter_map(|(entry, index)| DeliveredView::new(entry, *index));
     Ok(HttpResponse::Ok().json(Advanced {
         now: project.clock.now(),
         advanced_ms: u64::try_from(span.as_millis()).unwrap_or(u64::MAX),

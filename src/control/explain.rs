@@ -113,8 +113,11 @@ impl From<Foreseen> for Step {
             Happening::Ended(end) => (
                 "ended",
                 Some(format!(
-                    "{} by {:?}, terminate {}, {}",
-                    end.reason, end.releaser, end.terminate.0, end.rel_code_str
+                    "{} by {}, terminate {}, {}",
+                    end.reason,
+                    end.releaser.name(),
+                    end.terminate.0,
+                    end.rel_code_str
                 )),
             ),
         };

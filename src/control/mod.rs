@@ -9,6 +9,7 @@ mod calls;
 mod clocks;
 mod deliveries;
 mod error;
+mod events;
 mod explain;
 mod guard;
 mod health;
@@ -58,6 +59,7 @@ fn table() -> Vec<Route> {
         verify::routes(),
         explain::routes(),
         scenarios::routes(),
+        events::routes(),
         inbox::routes(),
         openapi::routes(),
     ];

@@ -168,6 +168,23 @@ impl Route {
         self
     }
 
+    /// It answers this status with text of this media type.
+    pub(super) fn answers_text(
+        mut self,
+        status: u16,
+        media_type: &'static str,
+        description: &'static str,
+    ) -> Self {
+        self.operation.answers.push(Answer {
+            status,
+            description,
+            media_type,
+            schema: Some(SchemaGenerator::subschema_for::<String>),
+            example: None,
+        });
+        self
+    }
+
     /// It answers this status without a body.
     pub(super) fn answers_nothing(mut self, status: u16, description: &'static str) -> Self {
         self.operation.answers.push(Answer {

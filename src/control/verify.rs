@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
@@ -12,7 +10,7 @@ use super::{Body, ControlError, projects};
 use crate::clock::timeout;
 use crate::domain::{Callback, HumanDuration, Sid};
 use crate::emulator::Core;
-use crate::journal::{CallEntry, Outcome};
+use crate::journal::{CallEntry, CallFilter, Outcome};
 use crate::scenario::{Conditions, MatchFile};
 
 /// How many of the calls that come closest are shown.
@@ -129,7 +127,7 @@ struct Closest {
 
 /// What is expected, ready to be looked for.
 struct Expectation {
-    project: Option<Arc<str>>,
+    calls: CallFilter,
     conditions: Option<Conditions>,
     count: Count,
     delivered: Vec<Callback>,
@@ -172,10 +170,9 @@ async fn verify(
 }
 
 fn expectation(core: &Core, request: &VerifyRequest) -> Result<Expectation, ControlError> {
-    let project = match &request.project {
-        Some(name) => Some(projects::find(core, name)?.name.clone()),
-        None => None,
-    };
+    if let Some(name) = &request.project {
+        projects::find(core, name)?;
+    }
     let none = Count {
         exactly: Some(0),
         ..Count::default()
@@ -190,7 +187,10 @@ fn expectation(core: &Core, request: &VerifyRequest) -> Result<Expectation, Cont
         return Err(ControlError::new(status, "invalid_body", message));
     }
     Ok(Expectation {
-        project,
+        calls: CallFilter {
+            project: request.project.clone(),
+            ..CallFilter::default()
+        },
         conditions: request.matching.clone().map(Conditions::from),
         count: match request.never {
             true => none,
@@ -206,10 +206,7 @@ impl Expectation {
             counting: Vec::new(),
             others: Vec::new(),
         };
-        for entry in core.journal.all_calls() {
-            if !self.is_about(&entry) {
-                continue;
-            }
+        for entry in core.journal.calls(&self.calls, usize::MAX, None).0 {
             let differs = self.differences(&entry);
             match differs.is_empty() {
                 true => found.counting.push(entry.sid()),
@@ -221,11 +218,6 @@ impl Expectation {
         }
         found.others.sort_by_key(|other| other.differs.len());
         found
-    }
-
-    fn is_about(&self, entry: &CallEntry) -> bool {
-        let project = self.project.as_ref();
-        project.is_none_or(|project| entry.read(|record| record.placed.project == *project))
     }
 
     fn differences(&self, entry: &CallEntry) -> Vec<String> {

@@ -93,16 +93,18 @@ impl Courier {
 
     /// Waits until GET `url` may be sent.
     pub(crate) async fn turn<'a>(&'a self, url: &'a Url) -> Turn<'a> {
-        let waiting = Stopwatch::start();
-        let place = match self.0.allowed.check(url) {
-            Ok(()) => Ok(self.0.limits.enter(url).await),
-            Err(refusal) => Err(refusal),
+        let (place, waited) = match self.0.allowed.check(url) {
+            Ok(()) => {
+                let waiting = Stopwatch::start();
+                (Ok(self.0.limits.enter(url).await), waiting.elapsed())
+            }
+            Err(refusal) => (Err(refusal), Duration::ZERO),
         };
         Turn {
             client: &self.0.client,
             url,
             place,
-            waited: waiting.elapsed(),
+            waited,
         }
     }
 }
@@ -119,15 +121,18 @@ pub(crate) struct Turn<'a> {
 impl Turn<'_> {
     /// Sends it.
     pub(crate) async fn send(self) -> Attempt {
-        let sending = Stopwatch::start();
-        let result = match self.place {
-            // A request in flight is several KiB of state, which a call that merely waits need not hold.
-            Ok(_place) => Box::pin(self.client.get(self.url)).await,
-            Err(refusal) => Err(refusal),
+        let (result, latency) = match self.place {
+            Ok(_place) => {
+                let sending = Stopwatch::start();
+                // A request in flight is several KiB of state, which a call that merely waits need not hold.
+                let result = Box::pin(self.client.get(self.url)).await;
+                (result, sending.elapsed())
+            }
+            Err(refusal) => (Err(refusal), Duration::ZERO),
         };
         Attempt {
             waited: self.waited,
-            latency: sending.elapsed(),
+            latency,
             result,
         }
     }

@@ -91,6 +91,21 @@ pub(crate) enum Happening {
     },
 }
 
+impl Happening {
+    /// The name of its type.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Call { .. } => "call",
+            Self::Settled => "settled",
+            Self::Delivery { .. } => "delivery",
+            Self::Remark { .. } => "remark",
+            Self::Refused { .. } => "refused",
+            Self::Project { .. } => "project",
+            Self::Scenarios { .. } => "scenarios",
+        }
+    }
+}
+
 /// How a project changed as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

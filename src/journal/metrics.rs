@@ -184,8 +184,8 @@ impl Metrics {
         }
     }
 
-    pub(super) fn dropped_calls(&self, calls: u64) {
-        self.dropped_calls.inc_by(calls);
+    pub(super) fn dropped_call(&self) {
+        self.dropped_calls.inc();
     }
 
     pub(super) fn dropped_request(&self) {

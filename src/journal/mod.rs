@@ -1,7 +1,7 @@
 //! What happened: a bounded record of every call, in memory.
 //!
-//! The life of a call tells its [`CallEntry`] what happens; the record, the log and who waits follow
-//! from that. The journal is written to and asked; it calls nobody.
+//! The life of a call tells its [`CallEntry`] what happens; the record, the log, events, metrics and who
+//! waits follow from that. The journal is written to and asked; it calls nobody.
 
 mod entry;
 mod events;
@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 pub(crate) use entry::CallEntry;
 pub(crate) use events::{Event, Events, Happening, ProjectChange, ScenariosChange};
 pub(crate) use metrics::Metrics;
-pub(crate) use query::{CallFilter, Page, RequestFilter};
+pub(crate) use query::{CallFilter, RequestFilter};
 pub(crate) use record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall};
 pub(crate) use request::{RequestEntry, RequestRecord};
 
@@ -145,8 +145,10 @@ impl Journal {
     pub(crate) fn settle(&self, entry: &CallEntry) {
         // Who hears of it shall find the counts right.
         entry.settle(|| {
-            let dropped = locked(&self.shelves).settle(entry.number, self.settled_at_most);
-            self.news.metrics.dropped_calls(dropped);
+            let gone = locked(&self.shelves).settle(entry.number, self.settled_at_most);
+            if gone.is_some() {
+                self.news.metrics.dropped_call();
+            }
         });
     }
 
@@ -156,19 +158,14 @@ impl Journal {
     }
 
     /// Removes what the generations of a project before `generation` left behind: requests, and calls, the
-    /// live ones included. Who still holds a removed call may go on telling it.
+    /// live ones included. These settle, with the callbacks they still owed as abandoned.
     pub(crate) fn forget(&self, project: &str, generation: u64) {
         locked(&self.requests).retain(|entry| !entry.is_older(project, generation));
-        let shelves = &mut *locked(&self.shelves);
-        let calls = shelves.calls.values();
-        let old = calls.filter(|entry| entry.is_older(project, generation));
-        let old: Vec<_> = old.map(|entry| entry.number).collect();
-        for number in old {
-            shelves.remove(number);
+        let forgotten = locked(&self.shelves).forget(|entry| entry.is_older(project, generation));
+        for entry in forgotten {
+            entry.abandon();
+            entry.settle(|| ());
         }
-        shelves
-            .settled
-            .retain(|number| shelves.calls.contains_key(number));
     }
 
     /// Every call that is held, in no order.
@@ -179,14 +176,12 @@ impl Journal {
     /// Settles every live call, with the callbacks it still owed as abandoned. Gives back how many
     /// callbacks these are.
     pub(crate) fn abandon_live_calls(&self) -> usize {
-        let entries = self.all_calls();
-        let live = entries.iter().filter(|entry| !entry.read(|r| r.settled));
-        live.map(|entry| {
+        let abandon = |entry: &Arc<CallEntry>| {
             let abandoned = entry.abandon();
             self.settle(entry);
             abandoned
-        })
-        .sum()
+        };
+        self.all_calls().iter().map(abandon).sum()
     }
 
     pub(crate) fn counts(&self) -> JournalCounts {
@@ -220,34 +215,39 @@ impl Shelves {
         entry
     }
 
-    /// Gives back how many calls had to go to make room.
-    fn settle(&mut self, number: u64, at_most: usize) -> u64 {
+    /// Gives back the call that had to go to make room, if one had to.
+    fn settle(&mut self, number: u64, at_most: usize) -> Option<Arc<CallEntry>> {
         // A call that was forgotten in the meantime has no place here any more.
         if self.calls.contains_key(&number) {
             self.settled.push_back(number);
         }
-        let before = self.dropped;
-        while self.settled.len() > at_most {
-            if let Some(oldest) = self.settled.pop_front() {
-                self.remove(oldest);
-                self.dropped += 1;
-            }
+        if self.settled.len() <= at_most {
+            return None;
         }
-        self.dropped - before
+        self.dropped += 1;
+        let oldest = self.settled.pop_front()?;
+        self.remove(oldest)
     }
 
-    fn remove(&mut self, number: u64) {
-        let Some(entry) = self.calls.remove(&number) else {
-            return;
-        };
+    fn forget(&mut self, is_old: impl Fn(&CallEntry) -> bool) -> Vec<Arc<CallEntry>> {
+        let old = self.calls.values().filter(|entry| is_old(entry));
+        let old: Vec<_> = old.map(|entry| entry.number).collect();
+        let forgotten = old.into_iter().filter_map(|number| self.remove(number));
+        let forgotten = forgotten.collect();
+        let Self { calls, settled, .. } = self;
+        settled.retain(|number| calls.contains_key(number));
+        forgotten
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Arc<CallEntry>> {
+        let entry = self.calls.remove(&number)?;
+        let sid = entry.sid();
         // With a seed, the calls after a reset have the session IDs of the calls before it.
-        if self
-            .by_sid
-            .get(&entry.sid())
-            .is_some_and(|e| e.number == number)
-        {
-            self.by_sid.remove(&entry.sid());
+        let is_found = self.by_sid.get(&sid).is_some_and(|e| e.number == number);
+        if is_found {
+            self.by_sid.remove(&sid);
         }
+        Some(entry)
     }
 }
 
@@ -323,6 +323,7 @@ mod tests {
             dropped: 0,
         };
         assert_eq!(journal.counts(), expected);
+        assert!(live.read(|record| record.settled), "who waits is let go");
 
         journal.settle(&live);
         assert_eq!(journal.counts(), expected, "what is forgotten stays so");

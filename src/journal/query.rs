@@ -1,3 +1,4 @@
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use super::{CallEntry, CallRecord, Journal, RequestEntry};
@@ -12,7 +13,7 @@ const CHUNK: usize = 256;
 ///
 /// A cursor is the number of the last entry seen. Hence entries that come or go in the meantime make no
 /// page skip or repeat another one.
-pub(crate) type Page<T> = (Vec<Arc<T>>, Option<u64>);
+type Page<T> = (Vec<Arc<T>>, Option<u64>);
 
 /// Which calls are asked for: those of which everything given is true.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,7 +77,10 @@ impl Journal {
     ) -> Page<CallEntry> {
         let chunk_after = |number| {
             let shelves = locked(&self.shelves);
-            let chunk = shelves.calls.range(number + 1..).take(CHUNK);
+            let chunk = shelves
+                .calls
+                .range((Excluded(number), Unbounded))
+                .take(CHUNK);
             chunk.map(|(n, entry)| (*n, entry.clone())).collect()
         };
         let is_wanted = |entry: &CallEntry| entry.read(|record| filter.matches(record));
@@ -212,6 +216,8 @@ mod tests {
             (CallFilter { app_svr_data: some(""), ..none.clone() }, 0),
             (CallFilter { to_user_id: some("user-1"), settled: Some(false), ..none }, 0),
         ];
+        let past_all = Some(u64::MAX);
+        assert!(journal.calls(&cases[0].0, 10, past_all).0.is_empty());
         for (filter, expected) in cases {
             let (found, _) = journal.calls(&filter, 10, None);
             assert_eq!(found.len(), expected, "{filter:?}");

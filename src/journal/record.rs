@@ -132,9 +132,13 @@ impl CallRecord {
         of_kind.any(|delivery| delivery.outcome != Outcome::Pending)
     }
 
-    /// Marks what is pending or was never begun as abandoned; gives back the indices of these.
+    /// Marks what is pending or was never begun as abandoned, unless the call is settled. Gives back the
+    /// indices of these.
     pub(super) fn abandon(&mut self) -> Vec<usize> {
         let mut abandoned = Vec::new();
+        if self.settled {
+            return abandoned;
+        }
         for (index, delivery) in self.deliveries.iter_mut().enumerate() {
             if delivery.outcome == Outcome::Pending {
                 delivery.outcome = Outcome::Abandoned;

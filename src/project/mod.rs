@@ -6,10 +6,9 @@ mod run;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use crate::call::Line;
+use crate::call::{Line, SentDelivery};
 use crate::clock::{Activity, Advance, Clock, NotManual};
 use crate::domain::{ContentId, MakeCall, Plan, ServiceId, Sid};
-use crate::journal::CallEntry;
 use crate::scenario::{Phases, Scenario, Surroundings, draw_sid, plan, random_of_call};
 use crate::settings::ProjectSettings;
 use crate::sync::{read, write};
@@ -98,14 +97,14 @@ impl Project {
     }
 
     /// Moves the manual clock, see [`Clock::advance`]. Gives back by how much, and what was sent
-    /// meanwhile: calls with the index of a delivery, in the order in which they ended.
+    /// meanwhile, in the order in which it ended.
     ///
     /// # Errors
     /// When the clock is not manual, or is switched while this is under way.
     pub(crate) async fn advance(
         &self,
         how: Advance,
-    ) -> Result<(Duration, Vec<(Arc<CallEntry>, usize)>), NotManual> {
+    ) -> Result<(Duration, Vec<SentDelivery>), NotManual> {
         let _turn = self.advancing.lock().await;
         let run = self.run();
         let noting = run.line.sent.begin();

@@ -53,12 +53,15 @@ impl Projects {
     /// The project of this API key. Every key is compared, so that the time taken does not depend on
     /// which one it is.
     pub(crate) fn of_key(&self, api_key: &str) -> Option<Arc<Project>> {
-        let projects = read(&self.0);
-        let matching = projects.iter().filter(|project| {
+        let mut found = None;
+        for project in read(&self.0).iter() {
             let own = project.settings.credentials.as_ref();
-            own.is_some_and(|own| own.api_key.as_bytes().ct_eq(api_key.as_bytes()).into())
-        });
-        matching.last().cloned()
+            let own = own.map_or(&[][..], |own| own.api_key.as_bytes());
+            if own.ct_eq(api_key.as_bytes()).into() && !own.is_empty() {
+                found = Some(project.clone());
+            }
+        }
+        found
     }
 
     /// Whether a project has this service ID.

@@ -286,7 +286,7 @@ seed: -1
     planet-emulator.yaml:7:13: duplicate `name`: another project has `b` already
     planet-emulator.yaml:7:40: duplicate `api_key`: another project has `k` already
     planet-emulator.yaml:7:77: expected a whole number from 1 to 4294967295, or nothing, found `0`
-    planet-emulator.yaml:7:87: expected `real` or a speed such as `20x`, found `fast`; hint: a speed is a number above 0, then `x`: `0.5x`, `20x`
+    planet-emulator.yaml:7:87: expected `real`, `manual` or a speed such as `20x`, found `fast`; hint: a speed is a number above 0, then `x`: `0.5x`, `20x`
     planet-emulator.yaml:8:5: missing keys `service_id`, `api_key` and `api_secret`
     planet-emulator.yaml:8:51: duplicate content ID `5498F04048FA`; hint: content IDs that differ in letter case only are the same
     planet-emulator.yaml:9:22: expected a duration such as `50ms`, `3s` or `1m30s`, found the number `5`; hint: add a unit: `5s` or `5ms`
