@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json, Path};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use super::ControlError;
 use super::error::FaultView;
@@ -19,7 +20,18 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         get("/scenarios", list)
             .summary("Lists the scenarios in force, by name.")
-            .answers::<ScenarioList>(200, "All of them."),
+            .answers::<ScenarioList>(200, "All of them.")
+            .example(json!({
+                "scenarios": [{
+                    "name": "callee-declines",
+                    "description": "The callee rejects the call after letting it ring.",
+                    "source": "<built-in>/callee-declines.yaml",
+                    "origin": "built_in",
+                    "priority": 0,
+                    "match": { "to_user_id": ["emu-declines"] },
+                }],
+                "next_cursor": null,
+            })),
         get("/scenarios/{name}", read)
             .summary("Shows a scenario with its YAML.")
             .path_param::<String>("name", NAME)
