@@ -12,9 +12,9 @@ use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
-use super::ControlError;
+use super::{ControlError, json};
 use crate::settings::with_text_rules;
 use crate::sync::locked;
 use crate::yaml::{Document, Fault, Shape};
@@ -69,7 +69,7 @@ async fn read(mut payload: Payload) -> Result<web::BytesMut, ControlError> {
 fn parse<T: DeserializeOwned + JsonSchema + 'static>(body: &[u8]) -> Result<T, ControlError> {
     let value = match body.trim_ascii() {
         [] => Value::Object(Map::new()),
-        _ => with_whole_numbers(serde_json::from_slice(body).map_err(malformed)?),
+        _ => json::parse(body).map_err(malformed)?,
     };
     let document = Document::from_value("body", value);
     shape_of::<T>().read(&document).map_err(|faults| {
@@ -98,34 +98,6 @@ impl FromRequest for Text {
                 ControlError::bad_request("invalid_text", message)
             })
         })
-    }
-}
-
-/// In JSON, and to its schemas, `2.0` is the number 2.
-fn with_whole_numbers(value: Value) -> Value {
-    match value {
-        Value::Number(number) => Value::Number(whole(&number).unwrap_or(number)),
-        Value::Array(values) => values.into_iter().map(with_whole_numbers).collect(),
-        Value::Object(fields) => {
-            let fields = fields.into_iter();
-            fields
-                .map(|(key, value)| (key, with_whole_numbers(value)))
-                .collect()
-        }
-        other => other,
-    }
-}
-
-/// The whole number that a floating-point one is, if it is one that fits into 64 bits.
-fn whole(number: &Number) -> Option<Number> {
-    const TOO_LARGE: f64 = 18_446_744_073_709_551_616.0;
-    const TOO_SMALL: f64 = -9_223_372_036_854_775_808.0;
-    let value = number.as_f64().filter(|_| number.is_f64())?;
-    match value {
-        _ if value.fract() != 0.0 => None,
-        0.0..TOO_LARGE => Some(Number::from(value as u64)),
-        TOO_SMALL..0.0 => Some(Number::from(value as i64)),
-        _ => None,
     }
 }
 
@@ -270,14 +242,6 @@ mod tests {
         assert!(parse::<Match>(b" ").unwrap().to_user_id.is_none());
         let error = told(parse::<Arm>(b""));
         assert_eq!(error["message"], "invalid body: missing key `scenario`");
-    }
-
-    #[test]
-    fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
-        let value = json!({ "times": 2.0, "list": [-3e2, 2.5, 1e19, 1e300] });
-        let expected =
-            json!({ "times": 2, "list": [-300, 2.5, 10_000_000_000_000_000_000_u64, 1e300] });
-        assert_eq!(with_whole_numbers(value), expected);
     }
 
     #[test]

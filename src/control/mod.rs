@@ -15,6 +15,7 @@ mod guard;
 mod health;
 mod inbox;
 mod input;
+mod json;
 mod openapi;
 mod page;
 mod planet;
