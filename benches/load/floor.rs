@@ -1,0 +1,143 @@
+//! The floor: the least that a program on the same libraries has to do for the same traffic.
+//!
+//! `api` parses the body, makes a session ID and answers. `one` and `three` also send so many callbacks
+//! for each call, in order, by 16 sender tasks for each worker from a queue: bounded, as the emulator's
+//! sending is. No validation, no scenario, no clock, no record.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+/// The variable that makes this program a floor, and of which kind.
+pub(crate) const ROLE: &str = "PLANET_EMULATOR_LOAD_FLOOR";
+/// The variable that holds the port of the receiver.
+pub(crate) const RECEIVER: &str = "PLANET_EMULATOR_LOAD_RECEIVER";
+
+const SENDERS_PER_WORKER: usize = 16;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "parsing it is the point")]
+struct Call {
+    request_context: Context,
+    media_source_type: String,
+    stored_source: Stored,
+    app_svr_data: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "parsing it is the point")]
+struct Context {
+    service_id: String,
+    user_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "parsing it is the point")]
+struct Stored {
+    stored_audio_sources: Vec<Source>,
+    play_count: Option<u8>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "parsing it is the point")]
+struct Source {
+    content_id: String,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    status: &'static str,
+    data: Data,
+    timestamp: i64,
+}
+
+#[derive(Serialize)]
+struct Data {
+    sid: String,
+}
+
+/// The calls of one worker that still owe callbacks.
+#[derive(Default)]
+struct Queue {
+    calls: RefCell<VecDeque<Uuid>>,
+    news: Notify,
+}
+
+/// Serves until killed.
+pub(crate) fn serve(kind: &str) {
+    let callbacks: &[&str] = match kind {
+        "api" => &[],
+        "one" => &["notify"],
+        "three" => &["notify", "agent_call_status", "call_event"],
+        other => panic!("no floor `{other}`"),
+    };
+    let receiver: u16 = std::env::var(RECEIVER).unwrap().parse().unwrap();
+    let run = async move {
+        let server = HttpServer::new(move || {
+            let queue = Rc::new(Queue::default());
+            let client = reqwest::Client::builder().no_proxy().build().unwrap();
+            for _ in 0..SENDERS_PER_WORKER.min(16 * callbacks.len()) {
+                let (queue, client) = (queue.clone(), client.clone());
+                actix_web::rt::spawn(send(queue, client, receiver, callbacks));
+            }
+            let has_callbacks = !callbacks.is_empty();
+            App::new().app_data(web::Data::new(queue)).route(
+                "/tas/v2/agt_call/audio_caller/{to_service}/{to_user}",
+                web::post().to(
+                    move |call: web::Json<Call>, queue: web::Data<Rc<Queue>>| async move {
+                        drop(call);
+                        let sid = Uuid::new_v4();
+                        if has_callbacks {
+                            queue.calls.borrow_mut().push_back(sid);
+                            queue.news.notify_one();
+                        }
+                        let now =
+                            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+                        HttpResponse::Ok().json(Answer {
+                            status: "success",
+                            data: Data {
+                                sid: sid.to_string(),
+                            },
+                            timestamp: now.unwrap().as_millis().try_into().unwrap(),
+                        })
+                    },
+                ),
+            )
+        })
+        .bind("127.0.0.1:0")
+        .unwrap();
+        println!("floor ready on http://{}", server.addrs()[0]);
+        server.run().await.unwrap();
+    };
+    actix_web::rt::System::new().block_on(run);
+}
+
+async fn send(queue: Rc<Queue>, client: reqwest::Client, receiver: u16, callbacks: &[&str]) {
+    loop {
+        let sid = queue.calls.borrow_mut().pop_front();
+        let Some(sid) = sid else {
+            queue.news.notified().await;
+            continue;
+        };
+        if !queue.calls.borrow().is_empty() {
+            // One permit is all that is kept: what came meanwhile is for the next sender.
+            queue.news.notify_one();
+        }
+        for callback in callbacks {
+            let url = format!(
+                "http://127.0.0.1:{receiver}/{callback}?sid={sid}&from_user_id=AGENT&from_service_id=shop-eval&to_user_id=alice&to_service_id=shop-eval&type=A&app_svr_data=order%2042"
+            );
+            let answer = client.get(url).send().await.unwrap();
+            answer.bytes().await.unwrap();
+        }
+    }
+}
