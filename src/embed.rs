@@ -1,10 +1,10 @@
 //! The embeddable face: an emulator inside a Rust test.
 
 use crate::clock::ClockMode;
-use crate::scenario::{LoadError, catalog_of};
+use crate::scenario::{ScenarioFiles, ScenarioStore};
 use crate::settings::{self, Layers, Settings, SettingsOverrides};
 use crate::startup::{self, Running};
-use crate::yaml::{Source, Style, render};
+use crate::yaml::Source;
 
 /// A running emulator on a port of its own; it stops when dropped.
 ///
@@ -154,12 +154,13 @@ impl EmulatorBuilder {
     /// When the config or a scenario is faulty, each fault with its place, or the port is taken.
     pub async fn start(self) -> anyhow::Result<Emulator> {
         let (settings, sources) = self.settings()?;
-        let loaded =
-            catalog_of(&sources, &settings.default_scenario).map_err(|error| match error {
-                LoadError::Faults(faults) => anyhow::anyhow!("{}", render(&faults, Style::Plain)),
-                LoadError::Default(reason) => anyhow::anyhow!(reason),
-            })?;
-        Ok(Emulator(startup::start(&settings, loaded.catalog)?))
+        // The usual folder is not for tests: they shall not depend on where they are run.
+        let files = match settings.scenarios_are_default {
+            true => ScenarioFiles::default(),
+            false => ScenarioFiles::of(&settings),
+        };
+        let scenarios = ScenarioStore::load(sources, files, &settings.default_scenario)?;
+        Ok(Emulator(startup::start(&settings, scenarios)?))
     }
 
     fn settings(self) -> anyhow::Result<(Settings, Vec<Source>)> {

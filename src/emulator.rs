@@ -16,9 +16,9 @@ use crate::call::{Life, Line, Targets};
 use crate::clock::{Activity, Clock, ClockMode, timeout};
 use crate::delivery::{Courier, DeliveryOptions};
 use crate::domain::{Callback, Fidelity, MakeCall, Moment, ServiceIdCheck};
-use crate::journal::{CallRecord, Happening, Journal, PlacedCall, ProjectChange};
+use crate::journal::{CallRecord, Happening, Journal, PlacedCall, ProjectChange, ScenariosChange};
 use crate::project::{Placement, Project, Projects, Taken};
-use crate::scenario::{Catalog, ChosenBy, Scenario};
+use crate::scenario::{Catalog, ChosenBy, Scenario, ScenarioStore};
 use crate::settings::{Access, ProjectSettings, Settings};
 use crate::validate::{self, CalleePath, Rules};
 use crate::wire::{ErrorAnswer, MakeCallBody, Violation};
@@ -32,7 +32,7 @@ pub(crate) struct Core {
     pub(crate) projects: Projects,
     access: Access,
     pub(crate) fidelity: Arc<Fidelity>,
-    pub(crate) catalog: Catalog,
+    pub(crate) scenarios: Arc<ScenarioStore>,
     pub(crate) journal: Arc<Journal>,
     live_calls_at_most: usize,
     /// For what a project created at run time does not say.
@@ -87,14 +87,18 @@ impl Core {
     ///
     /// # Errors
     /// When callbacks cannot be sent at all, as with a host in `delivery.allow_hosts` that is none.
-    pub(crate) fn new(settings: &Settings, catalog: Catalog, base: &Url) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        settings: &Settings,
+        scenarios: ScenarioStore,
+        base: &Url,
+    ) -> anyhow::Result<Self> {
         let courier = Courier::new(&delivery_options(settings))
             .context("cannot set up the delivery of callbacks")?;
         let core = Self {
             projects: Projects::default(),
             access: settings.access,
             fidelity: Arc::new(settings.fidelity.clone()),
-            catalog,
+            scenarios: Arc::new(scenarios),
             journal: Arc::new(Journal::new(settings.limits.journal_calls)),
             live_calls_at_most: settings.limits.live_calls,
             project_defaults: settings.clone(),
@@ -107,6 +111,32 @@ impl Core {
             core.add_project(project.clone())?;
         }
         Ok(core)
+    }
+
+    /// Takes up scenario files that have changed, all or none, and tells what came of it.
+    pub(crate) fn take_up_scenario_files(&self) {
+        let Some(taken_up) = self.scenarios.take_up_files() else {
+            return;
+        };
+        let (change, message) = match taken_up {
+            Ok(catalog) => {
+                let message = format!("{} scenarios are in force", catalog.len());
+                tracing::info!("scenario files have changed: {message}");
+                (ScenariosChange::Reloaded, message)
+            }
+            Err(error) => {
+                tracing::error!("scenario files have changed but are not taken up: {error}");
+                (ScenariosChange::Refused, error.to_string())
+            }
+        };
+        self.tell_of_scenarios(change, &message);
+    }
+
+    /// Adds an event about the catalog.
+    pub(crate) fn tell_of_scenarios(&self, change: ScenariosChange, message: &str) {
+        let message = message.into();
+        let what = Happening::Scenarios { change, message };
+        self.journal.announce(self.clock.now(), None, what);
     }
 
     /// Adds a project at run time.
@@ -193,6 +223,7 @@ impl Core {
         project: &Project,
         headers: &RequestHeaders<'_>,
         source: Option<IpAddr>,
+        catalog: &Catalog,
     ) -> Result<(), ErrorAnswer> {
         let now = project.clock.now();
         if !project.run().is_within_rate_limit(source, now) {
@@ -201,7 +232,7 @@ impl Core {
         let mut violations =
             validate::header_violations(headers.accept, headers.content_type, &self.fidelity);
         // A scenario that cannot be had must not silently become another one.
-        if let Some(Err(reason)) = headers.scenario.map(|name| self.catalog.find(name)) {
+        if let Some(Err(reason)) = headers.scenario.map(|name| catalog.find(name)) {
             let field = SCENARIO_HEADER.to_owned();
             violations.push(Violation { field, reason });
         }
@@ -250,6 +281,7 @@ impl Core {
     pub(crate) fn place(
         &self,
         project: &Project,
+        catalog: &Catalog,
         scenario: Option<&str>,
         path: &CalleePath,
         body: &[u8],
@@ -261,7 +293,7 @@ impl Core {
         let (call, text) = self.read_call(project, path, body)?;
         self.check_room()?;
         let armed = run.take_armed(&call);
-        let (scenario, chosen_by) = self.choose(armed, scenario, &call)?;
+        let (scenario, chosen_by) = choose(catalog, armed, scenario, &call)?;
         let (sid, plan) = match project.place(&run, &call, &scenario) {
             Placement::Accepted(sid, plan) => (sid, plan),
             Placement::Refused(answer, after) => {
@@ -294,13 +326,14 @@ impl Core {
     pub(crate) fn foresee(
         &self,
         project: &Project,
+        catalog: &Catalog,
         scenario: Option<&str>,
         path: &CalleePath,
         body: &[u8],
     ) -> Result<Foresight, ErrorAnswer> {
         let run = project.run();
         let (call, _) = self.read_call(project, path, body)?;
-        let (scenario, chosen_by) = self.choose(run.armed(&call), scenario, &call)?;
+        let (scenario, chosen_by) = choose(catalog, run.armed(&call), scenario, &call)?;
         Ok(Foresight {
             placement: project.foresee(&run, &call, &scenario),
             call,
@@ -328,25 +361,6 @@ impl Core {
         let call = validate::make_call(&body, path, &rules)
             .map_err(|violations| ErrorAnswer::violations("invalid parameter", violations))?;
         Ok((call, body.text))
-    }
-
-    fn choose(
-        &self,
-        armed: Option<Arc<Scenario>>,
-        by_header: Option<&str>,
-        call: &MakeCall,
-    ) -> Result<(Arc<Scenario>, ChosenBy), ErrorAnswer> {
-        if let Some(armed) = armed {
-            return Ok((armed, ChosenBy::Armed));
-        }
-        match by_header {
-            Some(name) => {
-                let named = self.catalog.find(name);
-                let named = named.map_err(|reason| ErrorAnswer::new(400, reason))?;
-                Ok((named, ChosenBy::Header))
-            }
-            None => Ok(self.catalog.choose(call)),
-        }
     }
 
     /// The service IDs against the key's (contract 10-11); nothing to check in open mode.
@@ -423,6 +437,25 @@ pub(crate) fn delivery_options(settings: &Settings) -> DeliveryOptions {
         max_in_flight_per_host: settings.delivery.max_in_flight_per_host,
         allow_hosts: settings.delivery.allow_hosts.clone(),
         redirects: settings.fidelity.redirects,
+    }
+}
+
+fn choose(
+    catalog: &Catalog,
+    armed: Option<Arc<Scenario>>,
+    by_header: Option<&str>,
+    call: &MakeCall,
+) -> Result<(Arc<Scenario>, ChosenBy), ErrorAnswer> {
+    if let Some(armed) = armed {
+        return Ok((armed, ChosenBy::Armed));
+    }
+    match by_header {
+        Some(name) => {
+            let named = catalog.find(name);
+            let named = named.map_err(|reason| ErrorAnswer::new(400, reason))?;
+            Ok((named, ChosenBy::Header))
+        }
+        None => Ok(catalog.choose(call)),
     }
 }
 

@@ -12,10 +12,14 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::api::{self, BodyLimit};
+use crate::clock::pause;
 use crate::control;
 use crate::emulator::Core;
-use crate::scenario::Catalog;
+use crate::scenario::ScenarioStore;
 use crate::settings::Settings;
+
+/// How often scenario files are looked at: a change is to be taken up within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Why the emulator cannot start.
 #[derive(Debug, Error)]
@@ -37,6 +41,7 @@ pub(crate) struct Running {
     pub(crate) core: Arc<Core>,
     handle: ServerHandle,
     server: Option<JoinHandle<io::Result<()>>>,
+    watching: JoinHandle<()>,
     grace: Duration,
 }
 
@@ -44,11 +49,11 @@ pub(crate) struct Running {
 ///
 /// # Errors
 /// When the address cannot be bound or callbacks cannot be sent at all.
-pub(crate) fn start(settings: &Settings, catalog: Catalog) -> Result<Running, StartError> {
+pub(crate) fn start(settings: &Settings, scenarios: ScenarioStore) -> Result<Running, StartError> {
     let listener = bind(&settings.listen)?;
     let setup = |error: io::Error| StartError::Setup(error.into());
     let address = listener.local_addr().map_err(setup)?;
-    let core = Core::new(settings, catalog, &base_url(address)).map_err(StartError::Setup)?;
+    let core = Core::new(settings, scenarios, &base_url(address)).map_err(StartError::Setup)?;
     let core = Arc::new(core);
     let shared = web::Data::from(core.clone());
     let body_limit = web::Data::new(BodyLimit(settings.limits.body));
@@ -68,11 +73,20 @@ pub(crate) fn start(settings: &Settings, catalog: Catalog) -> Result<Running, St
     .run();
     Ok(Running {
         address,
+        watching: tokio::spawn(watch_scenario_files(core.clone())),
         core,
         handle: server.handle(),
         server: Some(tokio::spawn(server)),
         grace: settings.shutdown_grace,
     })
+}
+
+/// Looks at the scenario files again and again.
+async fn watch_scenario_files(core: Arc<Core>) {
+    while core.scenarios.has_files() {
+        pause(LOOK_EVERY).await;
+        core.take_up_scenario_files();
+    }
 }
 
 /// A port that is taken must be an error, not shared with whoever has it: hence no `SO_REUSEPORT`.
@@ -132,6 +146,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.watching.abort();
         // The command to stop is sent at once; there is nobody left to wait for its end.
         drop(self.handle.stop(false));
     }

@@ -92,11 +92,12 @@ impl Exchange<'_> {
         let project = self.core.authenticate(text("authorization"))?;
         let project = self.project.insert(project);
         let source = self.request.peer_addr().map(|address| address.ip());
-        self.core.admit(project, &headers, source)?;
+        let catalog = self.core.scenarios.catalog();
+        self.core.admit(project, &headers, source, &catalog)?;
         read(payload, limit, &mut self.body).await?;
         let path = callee_path(self.request);
         self.core
-            .place(project, headers.scenario, &path, &self.body)
+            .place(project, &catalog, headers.scenario, &path, &self.body)
     }
 
     fn accept(&self, life: Life, now: Moment) -> HttpResponse<AnswerBody> {
@@ -201,18 +202,16 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::scenario::catalog_of;
+    use crate::scenario::{ScenarioFiles, ScenarioStore};
     use crate::settings::Settings;
 
     #[actix_web::test]
     async fn a_panic_is_answered_in_the_error_body_of_all_others() {
         let settings = Settings::default();
-        let catalog = catalog_of(&[], &settings.default_scenario)
-            .ok()
-            .unwrap()
-            .catalog;
+        let files = ScenarioFiles::default();
+        let scenarios = ScenarioStore::load(Vec::new(), files, "answered").unwrap();
         let base = Url::parse("http://127.0.0.1:1").unwrap();
-        let core = Core::new(&settings, catalog, &base).unwrap();
+        let core = Core::new(&settings, scenarios, &base).unwrap();
 
         let request = TestRequest::default().to_http_request();
 

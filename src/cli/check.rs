@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{exit, files};
-use crate::scenario::{LoadError, catalog_of};
-use crate::settings::{Settings, check_config};
+use super::exit;
+use super::serve::CONFIG_FILE;
+use crate::scenario::{LoadError, Origin, catalog_of, scenario_sources};
+use crate::settings::{Settings, check_config, read_config_file};
 use crate::yaml::{Document, Fault, Severity, Source, Style, render};
 
 #[derive(Debug, Args)]
@@ -69,21 +70,19 @@ pub(super) fn plural(count: usize, noun: &str) -> String {
 fn gather(args: &CheckArgs) -> Result<Files, String> {
     let mut found = Files::default();
     if let Some(config) = &args.config {
-        found.configs.push(files::read(config)?);
+        found.configs.push(config_source(config)?);
     }
     if args.paths.is_empty() {
-        if args.config.is_none() && Path::new(files::CONFIG_FILE).exists() {
-            found
-                .configs
-                .push(files::read(Path::new(files::CONFIG_FILE))?);
+        if args.config.is_none() && Path::new(CONFIG_FILE).exists() {
+            found.configs.push(config_source(Path::new(CONFIG_FILE))?);
         }
         let usual = Path::new("scenarios");
         if usual.exists() {
-            found.scenarios = files::scenario_sources(usual)?;
+            found.scenarios = scenario_sources(usual)?;
         }
     }
     for path in &args.paths {
-        for source in files::scenario_sources(path)? {
+        for source in scenario_sources(path)? {
             match is_config(path, &source) {
                 true => found.configs.push(source),
                 false => found.scenarios.push(source),
@@ -91,6 +90,10 @@ fn gather(args: &CheckArgs) -> Result<Files, String> {
         }
     }
     Ok(found)
+}
+
+fn config_source(path: &Path) -> Result<Source, String> {
+    read_config_file(path).map_err(|error| error.to_string())
 }
 
 /// A file is a config by its name, or else by holding a key that only a config has. Anything
@@ -125,11 +128,12 @@ fn is_config(path: &Path, source: &Source) -> bool {
 
 fn faults_of(files: &Files) -> Vec<Fault> {
     let mut faults: Vec<_> = files.configs.iter().flat_map(check_config).collect();
-    match catalog_of(&files.scenarios, &Settings::default().default_scenario) {
+    let scenarios = [(Origin::File, &files.scenarios[..])];
+    match catalog_of(&scenarios, &Settings::default().default_scenario) {
         Ok(loaded) => faults.extend(loaded.warnings),
         Err(LoadError::Faults(more)) => faults.extend(more),
-        // The default scenario is one of those built in.
-        Err(LoadError::Default(_)) => {}
+        // The default scenario is one of those built in, and files were read before.
+        Err(LoadError::Default(_) | LoadError::Unreadable(_)) => {}
     }
     faults
 }

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tracing::level_filters::LevelFilter;
 
 use super::exit::{STRICT_FAILURE, cannot_start, talk};
-use super::serve::{ServeArgs, load_catalog, ready_line, settings_of, write_port};
+use super::serve::{ServeArgs, load_scenarios, ready_line, settings_of, write_port};
 use super::summary::Summary;
 use super::supervise::{Event, KILLED, Signals, shares_our_group};
 use crate::startup::{self, Running};
@@ -84,13 +84,12 @@ fn start(mut args: ServeArgs) -> Result<Running, String> {
     let settings = settings_of(args)?;
     // The course of each call would drown what the command tells.
     log_to_stderr(settings.log, LevelFilter::WARN);
-    let catalog = load_catalog(&settings)?;
-    let scenarios = catalog.len();
-    let running = startup::start(&settings, catalog).map_err(|error| error.to_string())?;
+    let scenarios = load_scenarios(&settings).map_err(|error| error.to_string())?;
+    let running = startup::start(&settings, scenarios).map_err(|error| error.to_string())?;
     if let Some(path) = port_file {
         write_port(&path, &running)?;
     }
-    talk(ready_line(&settings, &running, scenarios));
+    talk(ready_line(&settings, &running));
     Ok(running)
 }
 

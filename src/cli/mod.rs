@@ -7,7 +7,6 @@ mod diagnosis;
 mod doctor;
 mod exec;
 mod exit;
-mod files;
 mod healthcheck;
 mod http;
 mod listen;

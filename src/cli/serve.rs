@@ -6,13 +6,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
 use super::check::plural;
-use super::{exit, files};
+use super::exit;
 use crate::clock::ClockMode;
-use crate::scenario::{Catalog, LoadError, catalog_of};
+use crate::scenario::{LoadError, ScenarioFiles, ScenarioStore};
 use crate::settings::{self, Layers, LogFormat, Settings, SettingsOverrides, read_config_file};
 use crate::startup::{self, Running};
 use crate::telemetry::log_to_stderr;
-use crate::yaml::{Source, Style, render};
+
+/// The config file that is taken if none is named.
+pub(super) const CONFIG_FILE: &str = "planet-emulator.yaml";
 
 #[derive(Debug, Default, Args)]
 pub(super) struct ServeArgs {
@@ -71,12 +73,11 @@ pub(super) async fn run(args: ServeArgs) -> ExitCode {
         Err(reason) => return exit::cannot_start(reason),
     };
     log_to_stderr(settings.log, LevelFilter::INFO);
-    let catalog = match load_catalog(&settings) {
-        Ok(catalog) => catalog,
-        Err(reason) => return exit::cannot_start(reason),
+    let scenarios = match load_scenarios(&settings) {
+        Ok(scenarios) => scenarios,
+        Err(error) => return exit::cannot_start(error),
     };
-    let scenarios = catalog.len();
-    let running = match startup::start(&settings, catalog) {
+    let running = match startup::start(&settings, scenarios) {
         Ok(running) => running,
         Err(error) => return exit::cannot_start(error),
     };
@@ -93,7 +94,7 @@ pub(super) async fn run(args: ServeArgs) -> ExitCode {
     {
         return exit::cannot_start(reason);
     }
-    exit::say(ready_line(&settings, &running, scenarios));
+    exit::say(ready_line(&settings, &running));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -111,19 +112,19 @@ pub(super) async fn run(args: ServeArgs) -> ExitCode {
 }
 
 /// A stable interface: scripts wait for this line.
-pub(super) fn ready_line(settings: &Settings, running: &Running, scenarios: usize) -> String {
+pub(super) fn ready_line(settings: &Settings, running: &Running) -> String {
     format!(
         "planet-emulator {} ready on {} ({}, {}, clock {})",
         env!("CARGO_PKG_VERSION"),
         running.url(),
-        plural(scenarios, "scenario"),
+        plural(running.core.scenarios.catalog().len(), "scenario"),
         plural(settings.projects.len(), "project"),
         settings.clock,
     )
 }
 
 pub(super) fn settings_of(args: ServeArgs) -> Result<Settings, String> {
-    let usual = Path::new(files::CONFIG_FILE);
+    let usual = Path::new(CONFIG_FILE);
     let config = args
         .config
         .or_else(|| usual.exists().then(|| usual.to_owned()));
@@ -148,33 +149,9 @@ pub(super) fn settings_of(args: ServeArgs) -> Result<Settings, String> {
     settings::load(layers).map_err(|error| error.to_string())
 }
 
-pub(super) fn load_catalog(settings: &Settings) -> Result<Catalog, String> {
-    let sources = sources_of(settings)?;
-    match catalog_of(&sources, &settings.default_scenario) {
-        Ok(loaded) => {
-            for warning in &loaded.warnings {
-                tracing::warn!("{warning}");
-            }
-            Ok(loaded.catalog)
-        }
-        Err(LoadError::Faults(faults)) => {
-            let rendered = render(&faults, Style::Plain);
-            Err(format!("faulty scenarios\n{}", rendered.trim_end()))
-        }
-        Err(LoadError::Default(reason)) => Err(reason),
-    }
-}
-
-fn sources_of(settings: &Settings) -> Result<Vec<Source>, String> {
-    let mut sources = Vec::new();
-    for path in &settings.scenarios {
-        // The usual folder need not be there; one that was named must be.
-        if settings.scenarios_are_default && !path.exists() {
-            continue;
-        }
-        sources.extend(files::scenario_sources(path)?);
-    }
-    Ok(sources)
+pub(super) fn load_scenarios(settings: &Settings) -> Result<ScenarioStore, LoadError> {
+    let files = ScenarioFiles::of(settings);
+    ScenarioStore::load(Vec::new(), files, &settings.default_scenario)
 }
 
 /// Writes the file under another name first, so that a reader never sees half of it.

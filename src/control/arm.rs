@@ -61,7 +61,8 @@ async fn arm(
     Body(request): Body<ArmRequest>,
 ) -> Result<HttpResponse, ControlError> {
     let project = projects::find(&core, &name)?;
-    let scenario = core.catalog.find(&request.scenario).map_err(|reason| {
+    let catalog = core.scenarios.catalog();
+    let scenario = catalog.find(&request.scenario).map_err(|reason| {
         ControlError::not_found("unknown_scenario", reason)
             .with_hint("`GET /_emulator/scenarios` lists them")
     })?;

@@ -33,23 +33,22 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// What the callee does.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct CalleeRequest {
-    action: Action,
-    /// The application's own text in the Call Event, of at most 127 bytes; not with `answer`.
-    #[schemars(length(max = 127))]
-    user_rel_code: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Action {
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+enum CalleeRequest {
     /// Takes the call that rings.
-    Answer,
+    Answer {},
     /// Rejects it.
-    Decline,
+    Decline {
+        /// The application's own text in the Call Event, of at most 127 bytes.
+        #[schemars(length(max = 127))]
+        user_rel_code: Option<String>,
+    },
     /// Ends the call that was taken.
-    HangUp,
+    HangUp {
+        /// The application's own text in the Call Event, of at most 127 bytes.
+        #[schemars(length(max = 127))]
+        user_rel_code: Option<String>,
+    },
 }
 
 async fn act(
@@ -58,7 +57,8 @@ async fn act(
     Body(request): Body<CalleeRequest>,
 ) -> Result<HttpResponse, ControlError> {
     let entry = calls::find(&core, &sid)?;
-    let action = phone_action(&request)?;
+    let (name, wanted) = needed(&request);
+    let action = phone_action(request)?;
     let project = entry.read(|record| record.placed.project.clone());
     let project = core.projects.find(&project);
     let acted = project.and_then(|project| project.run().line.phones.act(entry.sid(), action));
@@ -69,37 +69,44 @@ async fn act(
     if is_taken_up {
         return Ok(calls::record(StatusCode::OK, &entry));
     }
-    Err(not_now(&entry, request.action))
+    Err(not_now(&entry, name, wanted))
 }
 
-fn phone_action(request: &CalleeRequest) -> Result<PhoneAction, ControlError> {
-    let unprocessable = |message: &str| {
-        ControlError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", message)
-    };
-    let text = request.user_rel_code.as_deref();
-    if text.is_some_and(|text| text.len() > MAX_USER_REL_CODE_BYTES) {
-        let message = "user_rel_code: expected at most 127 bytes of UTF-8, found more";
-        return Err(unprocessable(message));
-    }
-    let user_rel_code: Option<Arc<str>> = text.map(Into::into);
-    match request.action {
-        Action::Answer if user_rel_code.is_some() => {
-            Err(unprocessable("user_rel_code: expected none with `answer`")
-                .with_hint("a call that is answered has not ended: give it with `hang_up`"))
+fn phone_action(request: CalleeRequest) -> Result<PhoneAction, ControlError> {
+    Ok(match request {
+        CalleeRequest::Answer {} => PhoneAction::Answer,
+        CalleeRequest::Decline { user_rel_code } => PhoneAction::Decline {
+            user_rel_code: own_text(user_rel_code)?,
+        },
+        CalleeRequest::HangUp { user_rel_code } => PhoneAction::HangUp {
+            user_rel_code: own_text(user_rel_code)?,
+        },
+    })
+}
+
+/// A schema counts characters, the contract bytes.
+fn own_text(text: Option<String>) -> Result<Option<Arc<str>>, ControlError> {
+    match text {
+        Some(text) if text.len() > MAX_USER_REL_CODE_BYTES => {
+            let message = "user_rel_code: expected at most 127 bytes of UTF-8, found more";
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            Err(ControlError::new(status, "invalid_body", message))
         }
-        Action::Answer => Ok(PhoneAction::Answer),
-        Action::Decline => Ok(PhoneAction::Decline { user_rel_code }),
-        Action::HangUp => Ok(PhoneAction::HangUp { user_rel_code }),
+        text => Ok(text.map(Into::into)),
     }
 }
 
-fn not_now(entry: &CallEntry, action: Action) -> ControlError {
+/// The name of the action, and the state that it needs.
+fn needed(request: &CalleeRequest) -> (&'static str, CallState) {
+    match request {
+        CalleeRequest::Answer {} => ("answer", CallState::Ringing),
+        CalleeRequest::Decline { .. } => ("decline", CallState::Ringing),
+        CalleeRequest::HangUp { .. } => ("hang_up", CallState::Talking),
+    }
+}
+
+fn not_now(entry: &CallEntry, name: &str, wanted: CallState) -> ControlError {
     let state = entry.read(|record| record.state());
-    let (name, wanted) = match action {
-        Action::Answer => ("answer", CallState::Ringing),
-        Action::Decline => ("decline", CallState::Ringing),
-        Action::HangUp => ("hang_up", CallState::Talking),
-    };
     let message = format!("`{name}` needs a call that is {wanted}, but this one is {state}");
     let sid = entry.sid();
     let hint = match state {

@@ -115,6 +115,7 @@ struct WaitQuery {
     /// What is waited for; `settled` if left out.
     r#for: Option<Event>,
     /// How long at most, ten seconds if left out; more than ten minutes count as ten minutes.
+    #[schemars(extend("x-wait" = true))]
     timeout: Option<HumanDuration>,
 }
 

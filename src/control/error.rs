@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::WWW_AUTHENTICATE;
@@ -29,18 +30,52 @@ struct Explanation {
     hint: Option<String>,
     /// Everything that is wrong with what was sent; absent where there is nothing to list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    faults: Vec<InputFault>,
+    faults: Vec<FaultView>,
 }
 
-/// One thing that is wrong with a body or a query.
+/// One thing that is wrong with a body, a query or a file.
 #[derive(Debug, Serialize, JsonSchema)]
-struct InputFault {
-    /// Where, such as `match.to_user_id`; empty for the whole.
+#[schemars(rename = "Fault")]
+pub(super) struct FaultView {
+    /// The text in which it stands; absent for bodies of JSON and queries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<Arc<str>>,
+    /// Counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    /// Counted from 1, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    /// The keys that lead there, such as `match.to_user_id`; empty for the whole.
     path: String,
     /// What was expected and what was found.
     message: String,
     /// What to do about it, if that is known.
     hint: Option<String>,
+}
+
+impl FaultView {
+    /// A fault in a text that somebody wrote.
+    pub(super) fn in_text(fault: Fault) -> Self {
+        Self {
+            file: Some(fault.source.name.clone()),
+            line: Some(fault.line),
+            column: Some(fault.column),
+            ..Self::in_value(fault)
+        }
+    }
+
+    /// A fault in a value, which has no lines.
+    fn in_value(fault: Fault) -> Self {
+        Self {
+            file: None,
+            line: None,
+            column: None,
+            path: fault.path,
+            message: fault.message,
+            hint: fault.hint,
+        }
+    }
 }
 
 impl ControlError {
@@ -85,18 +120,24 @@ impl ControlError {
         self
     }
 
-    /// Lists everything that is wrong; if it is one thing, that is the hint as well.
+    /// Lists everything that is wrong with a body of JSON or a query.
     #[must_use]
-    pub(super) fn with_faults(mut self, faults: Vec<Fault>) -> Self {
+    pub(super) fn with_faults(self, faults: Vec<Fault>) -> Self {
+        self.listing(faults.into_iter().map(FaultView::in_value).collect())
+    }
+
+    /// Lists everything that is wrong with a text, each with its line.
+    #[must_use]
+    pub(super) fn with_faults_in_text(self, faults: Vec<Fault>) -> Self {
+        self.listing(faults.into_iter().map(FaultView::in_text).collect())
+    }
+
+    /// If it is one fault, its hint is that of the whole.
+    fn listing(mut self, faults: Vec<FaultView>) -> Self {
         if let [only] = faults.as_slice() {
             self.error.hint.clone_from(&only.hint);
         }
-        let faults = faults.into_iter().map(|fault| InputFault {
-            path: fault.path,
-            message: fault.message,
-            hint: fault.hint,
-        });
-        self.error.faults = faults.collect();
+        self.error.faults = faults;
         self
     }
 }

@@ -11,6 +11,7 @@ use super::{Body, ControlError, projects};
 use crate::call::{Foreseen, Happening, timeline};
 use crate::emulator::{Core, Foresight};
 use crate::project::Placement;
+use crate::scenario::Catalog;
 use crate::validate::CalleePath;
 use crate::wire::{ErrorAnswer, ErrorData};
 
@@ -144,8 +145,10 @@ async fn explain(
     };
     let body = Value::Object(request.body).to_string();
     let scenario = request.scenario.as_deref();
-    let explanation = match core.foresee(&project, scenario, &path, body.as_bytes()) {
-        Ok(foresight) => Explanation::of(foresight, &core),
+    let catalog = core.scenarios.catalog();
+    let foresight = core.foresee(&project, &catalog, scenario, &path, body.as_bytes());
+    let explanation = match foresight {
+        Ok(foresight) => Explanation::of(foresight, &core, &catalog),
         Err(refusal) => Explanation {
             accepted: false,
             scenario: None,
@@ -159,7 +162,7 @@ async fn explain(
 }
 
 impl Explanation {
-    fn of(foresight: Foresight, core: &Core) -> Self {
+    fn of(foresight: Foresight, core: &Core, catalog: &Catalog) -> Self {
         let Foresight {
             call,
             scenario,
@@ -173,7 +176,7 @@ impl Explanation {
                 (Some(answer.into()), vec![Foreseen { after, what }])
             }
         };
-        let passed_over = core.catalog.passed_over(&call).into_iter();
+        let passed_over = catalog.passed_over(&call).into_iter();
         let others = passed_over.filter(|(other, _)| other.name != scenario.name);
         Self {
             accepted: refusal.is_none(),

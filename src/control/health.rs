@@ -2,7 +2,9 @@ use actix_web::web::{Data, Json};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::error::FaultView;
 use super::route::{Route, get};
+use crate::domain::Moment;
 use crate::emulator::Core;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -24,10 +26,20 @@ struct Health {
     version: &'static str,
     /// How many projects there are.
     projects: usize,
-    /// How many scenarios there are.
-    scenarios: usize,
+    scenarios: Scenarios,
     /// How many calls the journal holds.
     calls: Calls,
+}
+
+/// The scenarios in force.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ScenarioCounts")]
+struct Scenarios {
+    count: usize,
+    /// Since when these are in force.
+    loaded_at: Option<Moment>,
+    /// Why the files as they are now are not in force; empty if they are.
+    faults: Vec<FaultView>,
 }
 
 /// How many calls the journal holds.
@@ -44,11 +56,16 @@ struct Calls {
 
 async fn get_health(core: Data<Core>) -> Json<Health> {
     let counts = core.journal.counts();
+    let status = core.scenarios.status();
     Json(Health {
         ready: true,
         version: env!("CARGO_PKG_VERSION"),
         projects: core.projects.count(),
-        scenarios: core.catalog.len(),
+        scenarios: Scenarios {
+            count: core.scenarios.catalog().len(),
+            loaded_at: status.loaded_at,
+            faults: status.faults.into_iter().map(FaultView::in_text).collect(),
+        },
         calls: Calls {
             live: counts.live,
             settled: counts.settled,

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::ControlError;
+use super::{ControlError, json};
 use crate::settings::with_text_rules;
 use crate::sync::locked;
 use crate::yaml::{Document, Fault, Shape};
@@ -69,7 +69,7 @@ async fn read(mut payload: Payload) -> Result<web::BytesMut, ControlError> {
 fn parse<T: DeserializeOwned + JsonSchema + 'static>(body: &[u8]) -> Result<T, ControlError> {
     let value = match body.trim_ascii() {
         [] => Value::Object(Map::new()),
-        _ => serde_json::from_slice(body).map_err(malformed)?,
+        _ => json::parse(body).map_err(malformed)?,
     };
     let document = Document::from_value("body", value);
     shape_of::<T>().read(&document).map_err(|faults| {
@@ -80,6 +80,25 @@ fn parse<T: DeserializeOwned + JsonSchema + 'static>(body: &[u8]) -> Result<T, C
 
 fn malformed(error: serde_json::Error) -> ControlError {
     ControlError::bad_request("invalid_json", format!("expected JSON: {error}"))
+}
+
+/// A body of text, whatever its content type.
+pub(super) struct Text(pub(super) String);
+
+impl FromRequest for Text {
+    type Error = ControlError;
+    type Future = LocalBoxFuture<'static, Result<Self, ControlError>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let payload = payload.take();
+        Box::pin(async move {
+            let text = String::from_utf8(read(payload).await?.to_vec());
+            text.map(Self).map_err(|error| {
+                let message = format!("expected text in UTF-8: {}", error.utf8_error());
+                ControlError::bad_request("invalid_text", message)
+            })
+        })
+    }
 }
 
 /// The parameters of a query, each given once at most.

@@ -15,12 +15,14 @@ mod guard;
 mod health;
 mod inbox;
 mod input;
+mod json;
 mod openapi;
 mod page;
 mod planet;
 mod projects;
 mod requests;
 mod route;
+mod scenarios;
 mod verify;
 
 use std::rc::Rc;
@@ -57,6 +59,7 @@ fn table() -> Vec<Route> {
         requests::routes(),
         verify::routes(),
         explain::routes(),
+        scenarios::routes(),
         events::routes(),
         inbox::routes(),
         openapi::routes(),

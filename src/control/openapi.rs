@@ -78,7 +78,7 @@ struct Schemas {
 
 impl Schemas {
     fn new() -> Self {
-        let input = schema_settings().with_transform(RecursiveTransform(with_pattern));
+        let input = schema_settings().with_transform(RecursiveTransform(with_limits));
         let input = input.with(|settings| {
             settings.inline_subschemas = true;
             settings.meta_schema = None;
@@ -95,7 +95,7 @@ impl Schemas {
 }
 
 /// What a regular expression can say of our own formats: whoever reads the document does not know them.
-/// Never says more than is accepted.
+/// Never allows more than is accepted.
 const PATTERNS: [(&str, &str); 7] = [
     (
         "human-duration",
@@ -112,11 +112,28 @@ const PATTERNS: [(&str, &str); 7] = [
     ("clock", "^(real|manual|[1-9][0-9]{0,5}x)$"),
 ];
 
-fn with_pattern(schema: &mut Schema) {
+/// Spans that a client is ready to wait for, and so is who tries all that the document allows.
+const SHORT_WAIT: &str = r"^(0|[0-9]{1,3}ms|[0-3](\.[0-9]{1,3})?s)$";
+
+/// Says in keywords what only its format says.
+fn with_limits(schema: &mut Schema) {
+    if schema.remove("x-wait").is_some() {
+        schema.insert("pattern".to_owned(), SHORT_WAIT.into());
+        schema.insert("examples".to_owned(), json!(["50ms", "3s"]));
+        return;
+    }
     let format = schema.get("format").and_then(Value::as_str);
+    let maximum = match format {
+        Some("uint32") => u64::from(u32::MAX),
+        Some("uint" | "uint64") => u64::MAX,
+        _ => 0,
+    };
     let pattern = PATTERNS.iter().find(|(name, _)| Some(*name) == format);
     if let Some((_, pattern)) = pattern {
         schema.insert("pattern".to_owned(), (*pattern).into());
+    }
+    if maximum > 0 && schema.get("maximum").is_none() {
+        schema.insert("maximum".to_owned(), maximum.into());
     }
 }
 
@@ -183,7 +200,8 @@ fn request_body(body: &Body, schemas: &mut Schemas) -> Value {
     let schema = (body.schema)(&mut schemas.input).to_value();
     json!({
         "description": body.description,
-        "required": schema.get("required").is_some(),
+        // No body counts as an empty object.
+        "required": !jsonschema::is_valid(&schema, &json!({})),
         "content": { body.media_type: { "schema": schema, "example": body.example } },
     })
 }

@@ -20,22 +20,20 @@ pub(super) fn make_agent_call() -> Value {
             "content": { "application/json": { "schema": error() } },
         });
     }
+    responses["default"] = json!({
+        "description": "Whatever the scenario says.",
+        "content": { "application/json": { "schema": error() } },
+    });
     json!({
         "operationId": "make_agent_call",
         "summary": "Makes an agent 1-to-1 call (the emulated API of LINE Planet Cloud).",
+        "description": "The header `X-Planet-Emulator-Scenario` names the scenario to play, instead of the one that matches.",
         "tags": ["agt_call"],
         // In open mode any well-formed credentials will do, which no security requirement can say.
         "security": [{ "basic": [] }, {}],
         "parameters": [
             path_parameter("to-serviceId", "The callee's service ID."),
             path_parameter("to-userId", "The callee's user ID; one that is malformed fails in Agent Call Status."),
-            {
-                "name": "X-Planet-Emulator-Scenario",
-                "in": "header",
-                "description": "The scenario to play, instead of the one that matches.",
-                "schema": { "type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$" },
-                "example": "callee-declines",
-            },
         ],
         "requestBody": {
             "required": true,
@@ -45,7 +43,7 @@ pub(super) fn make_agent_call() -> Value {
     })
 }
 
-/// A scenario can answer any status; these are the emulator's own.
+/// What the emulator answers by itself.
 const REFUSALS: [(&str, &str); 7] = [
     (
         "400",

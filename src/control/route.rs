@@ -139,6 +139,23 @@ impl Route {
             .refuses(422, "invalid_body")
     }
 
+    /// The handler takes [`input::Text`](super::input::Text).
+    pub(super) fn text_body(
+        mut self,
+        description: &'static str,
+        media_type: &'static str,
+        example: &'static str,
+    ) -> Self {
+        self.operation.body = Some(Body {
+            description,
+            media_type,
+            schema: SchemaGenerator::root_schema_for::<String>,
+            example: example.into(),
+        });
+        self.refuses(400, "invalid_text")
+            .refuses(413, "body_too_large")
+    }
+
     /// It answers this status with `T` in JSON.
     pub(super) fn answers<T: JsonSchema>(mut self, status: u16, description: &'static str) -> Self {
         self.operation.answers.push(Answer {

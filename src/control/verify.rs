@@ -53,6 +53,7 @@ struct VerifyRequest {
     /// There is no such call; with `within`, none comes during that time either.
     never: bool,
     /// How long to wait for it, in the machine's time; not at all if left out.
+    #[schemars(extend("x-wait" = true))]
     within: Option<HumanDuration>,
 }
 

@@ -2,6 +2,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rand::RngExt as _;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::file::{Per, Repeat};
 use super::matching::Conditions;
@@ -14,8 +16,11 @@ use crate::yaml::nearest;
 #[derive(Debug)]
 pub(crate) struct Scenario {
     pub(crate) name: Arc<str>,
+    pub(crate) description: Option<Arc<str>>,
     /// The file it stands in.
-    pub(super) source: Arc<str>,
+    pub(crate) source: Arc<str>,
+    /// As it was written.
+    pub(crate) yaml: Arc<str>,
     pub(crate) origin: Origin,
     /// `None`: chosen by name only.
     pub(crate) conditions: Option<Conditions>,
@@ -23,10 +28,15 @@ pub(crate) struct Scenario {
     pub(crate) turns: Turns,
 }
 
-/// Where a scenario comes from. The user's win over those built in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a scenario comes from; the first wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Origin {
-    User,
+    /// Put through the control API.
+    Put,
+    /// A file of the user's, or given at the start.
+    File,
+    /// Part of the emulator.
     BuiltIn,
 }
 
@@ -147,6 +157,13 @@ impl Catalog {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.by_name.len()
+    }
+
+    /// All of them, by name.
+    pub(crate) fn all(&self) -> Vec<&Scenario> {
+        let mut all: Vec<_> = self.by_name.values().map(|scenario| &**scenario).collect();
+        all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        all
     }
 
     /// The scenario of this name.

@@ -1,6 +1,7 @@
 //! From texts to a catalog.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use super::file::{PhasesFile, SHAPE, ScenarioFile};
 use super::lint;
 use super::matching::Conditions;
 use super::phases::Phases;
-use crate::yaml::{Document, Fault, Source};
+use crate::yaml::{Document, Fault, Source, Style, render};
 
 /// A catalog and what is doubtful about it.
 pub(crate) struct Loaded {
@@ -24,31 +25,62 @@ pub(crate) struct Loaded {
 pub(crate) enum LoadError {
     /// Faults in the scenarios, with the warnings.
     Faults(Vec<Fault>),
+    /// A file cannot be read.
+    Unreadable(String),
     /// `default_scenario` names none.
     Default(String),
 }
 
-/// The catalog of the shipped scenarios and the user's `sources`.
+impl LoadError {
+    /// What is wrong, one by one.
+    pub(crate) fn faults(&self) -> Vec<Fault> {
+        match self {
+            Self::Faults(faults) => faults.clone(),
+            Self::Unreadable(reason) | Self::Default(reason) => {
+                vec![Fault::error(&Source::new("scenarios", ""), 0..0, reason)]
+            }
+        }
+    }
+}
+
+/// As `check` prints it.
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Faults(faults) => {
+                let rendered = render(faults, Style::Plain);
+                write!(f, "faulty scenarios\n{}", rendered.trim_end())
+            }
+            Self::Unreadable(reason) | Self::Default(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// The catalog of the user's sources, those that win first, and the shipped scenarios.
 ///
 /// # Errors
 /// Every fault of every source.
-pub(crate) fn catalog_of(sources: &[Source], default: &str) -> Result<Loaded, LoadError> {
+pub(crate) fn catalog_of(
+    sources: &[(Origin, &[Source])],
+    default: &str,
+) -> Result<Loaded, LoadError> {
     let mut scenarios = Vec::new();
     let mut faults = Vec::new();
     let mut warnings = Vec::new();
-    let mut names: HashMap<String, (Source, usize)> = HashMap::new();
-    for source in sources {
-        match SHAPE.read_all(source) {
-            Err(more) => faults.extend(more),
-            Ok(documents) => {
-                for (document, file) in documents {
-                    faults.extend(repeated_name(&mut names, &document, &file.name));
-                    faults.extend(lint::errors(&document));
-                    warnings.extend(lint::contradictions(&document));
-                    match scenario_of(&document, file, Origin::User) {
-                        Ok(scenario) => scenarios.push((scenario, Some(document))),
-                        Err(more) => faults.extend(more),
-                    }
+    for (origin, sources) in sources {
+        let mut names: HashMap<String, (Source, usize)> = HashMap::new();
+        for source in *sources {
+            let documents = SHAPE.read_all(source);
+            let documents = documents.map_err(|more| faults.extend(more));
+            for (document, file) in documents.unwrap_or_default() {
+                faults.extend(repeated_name(&mut names, &document, &file.name));
+                faults.extend(lint::errors(&document));
+                warnings.extend(lint::contradictions(&document));
+                match scenario_of(&document, file, *origin) {
+                    Ok(scenario) => scenarios.push((scenario, Some(document))),
+                    Err(more) => faults.extend(more),
                 }
             }
         }
@@ -64,12 +96,35 @@ pub(crate) fn catalog_of(sources: &[Source], default: &str) -> Result<Loaded, Lo
     }
     let mut documents = HashMap::new();
     let scenarios = scenarios.into_iter().map(|(scenario, document)| {
-        documents.extend(document.map(|document| (scenario.name.clone(), document)));
+        if let Some(document) = document {
+            documents.entry(scenario.name.clone()).or_insert(document);
+        }
         scenario
     });
     let catalog = Catalog::new(scenarios.collect(), default).map_err(LoadError::Default)?;
     warnings.extend(lint::shadowed(&catalog, &documents));
     Ok(Loaded { catalog, warnings })
+}
+
+/// Checks that a text holds one scenario, of this name.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(super) fn only_scenario(source: &Source, name: &str) -> Result<(), Vec<Fault>> {
+    let documents = SHAPE.read_all(source)?;
+    let fault = match documents.as_slice() {
+        [(_, file)] if file.name == name => return Ok(()),
+        [] => Fault::error(source, 0..0, "expected one scenario, found none"),
+        [(document, file)] => {
+            let found = &file.name;
+            let message = format!("expected the name `{name}`, as in the path, found `{found}`");
+            document.fault_at("/name", message)
+        }
+        [_, (second, _), ..] => second
+            .fault_at("", "expected one scenario, found another one")
+            .with_hint("put each under its own name"),
+    };
+    Err(vec![fault])
 }
 
 fn repeated_name(
@@ -98,7 +153,9 @@ fn scenario_of(
     Ok(Scenario {
         turns: turns_of(document, &file)?,
         name: file.name.into(),
+        description: file.description.map(Into::into),
         source: document.source.name.clone(),
+        yaml: document.text().into(),
         origin,
         conditions: file.matching.map(Conditions::from),
         priority: file.priority,

@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use serde::{Serialize, Serializer};
+
 use super::file::MatchFile;
 use super::text::AnyOf;
 use crate::domain::MakeCall;
@@ -95,6 +97,17 @@ impl Conditions {
             narrow
                 .is_some_and(|(_, narrow)| narrow.iter().all(|n| wide.iter().any(|w| covers(w, n))))
         })
+    }
+}
+
+/// Each field with its patterns, as in a file.
+impl Serialize for Conditions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.0
+                .iter()
+                .map(|(field, patterns)| (field.key(), patterns)),
+        )
     }
 }
 

@@ -128,6 +128,14 @@ impl Document {
         found.then(|| without_properties(self.slice(&scalar.span)))
     }
 
+    /// The document as it is written, without comments before and after it.
+    pub(crate) fn text(&self) -> &str {
+        let span = self.source.bytes_of(self.nodes[self.root].span.clone());
+        // From the start of the line: the lines of an indented document are all indented.
+        let start = self.source.line_around(span.start).start;
+        self.source.text[start..span.end].trim_end()
+    }
+
     /// Whether a fault about this part, or a part around it, was reported when the text was read.
     pub(super) fn is_broken(&self, pointer: &str) -> bool {
         self.place(pointer).broken

@@ -105,3 +105,55 @@ async fn a_wrong_method_and_an_unknown_path_say_what_would_do() {
         "did you mean `/_emulator/calls/0f8fad5b/wait`?"
     );
 }
+
+#[tokio::test]
+async fn bodies_are_limited_in_size_and_strict_json() {
+    let bed = TestBed::start(|builder| builder).await;
+    let url = format!("{}/_emulator", bed.emulator.url());
+    let large = "x".repeat((1 << 20) + 1);
+    for (request, status, code) in [
+        (
+            bed.client
+                .put(format!("{url}/scenarios/x"))
+                .body(large.clone()),
+            413,
+            "body_too_large",
+        ),
+        (
+            bed.client.post(format!("{url}/projects")).body(large),
+            413,
+            "body_too_large",
+        ),
+        (
+            bed.client
+                .put(format!("{url}/scenarios/x"))
+                .body(vec![0xff]),
+            400,
+            "invalid_text",
+        ),
+        (
+            bed.client.post(format!("{url}/projects")).body("{,}"),
+            400,
+            "invalid_json",
+        ),
+        (
+            bed.client
+                .post(format!("{url}/projects"))
+                .body(r#"{"nam":"x"}"#),
+            422,
+            "invalid_body",
+        ),
+        (
+            bed.client.get(format!("{url}/calls?limt=1")),
+            400,
+            "invalid_query",
+        ),
+    ] {
+        let (found, body) = answer_of(request).await;
+        assert_eq!(
+            (found, body["error"]["code"].as_str()),
+            (status, Some(code)),
+            "{body}"
+        );
+    }
+}

@@ -11,5 +11,6 @@ mod helpers;
 mod not_initiated;
 mod order;
 mod scenarios;
+mod scenarios_reload;
 mod stopping;
 mod wire;
