@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use futures_util::FutureExt as _;
+use futures_util::future::{LocalBoxFuture, ready};
 use planet_emulator::{Emulator, EmulatorBuilder};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -39,6 +41,10 @@ impl Received {
 /// What the receiver answers to a callback.
 pub(crate) type Answer = Arc<dyn Fn(&Received) -> HttpResponse + Send + Sync>;
 
+/// The same, given when the future is ready.
+pub(crate) type LateAnswer =
+    Arc<dyn Fn(&Received) -> LocalBoxFuture<'static, HttpResponse> + Send + Sync>;
+
 /// A stand-in app server.
 pub(crate) struct Receiver {
     pub url: String,
@@ -53,6 +59,12 @@ impl Receiver {
     }
 
     pub(crate) fn answering(answer: Answer) -> Self {
+        Self::answering_late(Arc::new(move |received| {
+            ready(answer(received)).boxed_local()
+        }))
+    }
+
+    pub(crate) fn answering_late(answer: LateAnswer) -> Self {
         let (sender, received) = mpsc::unbounded_channel();
         let server = HttpServer::new(move || {
             let (sender, answer) = (sender.clone(), answer.clone());
@@ -74,7 +86,7 @@ impl Receiver {
                 };
                 let response = answer(&received);
                 let _ = sender.send(received);
-                async move { response }
+                response
             }))
         })
         .workers(1)
@@ -100,6 +112,11 @@ impl Receiver {
     pub(crate) async fn next(&mut self) -> Received {
         let next = tokio::time::timeout(PATIENCE, self.received.recv()).await;
         next.expect("a callback should arrive").unwrap()
+    }
+
+    /// Closes the port.
+    pub(crate) async fn stop(self) {
+        self.handle.stop(true).await;
     }
 
     /// What has arrived and was not taken yet.

@@ -3,6 +3,8 @@
 
 mod calls;
 mod cli;
+mod clock;
+mod control;
 mod control_safety;
 mod doctor;
 mod errors;
