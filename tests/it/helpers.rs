@@ -15,6 +15,16 @@ use tokio::sync::mpsc;
 /// Far beyond what anything here takes; only a failing test waits for it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Waits for what should come at once; fails with `what` otherwise.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "bounds a failing test, not the emulation"
+)]
+pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let result = tokio::time::timeout(PATIENCE, future).await;
+    result.unwrap_or_else(|_| panic!("{what}"))
+}
+
 /// A callback as it arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
@@ -105,13 +115,9 @@ impl Receiver {
     }
 
     /// The next callback that arrives.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "bounds a failing test, not the emulation"
-    )]
     pub(crate) async fn next(&mut self) -> Received {
-        let next = tokio::time::timeout(PATIENCE, self.received.recv()).await;
-        next.expect("a callback should arrive").unwrap()
+        let next = in_time("a callback should arrive", self.received.recv());
+        next.await.unwrap()
     }
 
     /// Closes the port.

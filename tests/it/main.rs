@@ -12,6 +12,8 @@ mod exec;
 mod helpers;
 mod not_initiated;
 mod order;
+mod projects;
+mod reset;
 mod scenarios;
 mod stopping;
 mod wire;
