@@ -398,7 +398,7 @@ impl Life {
         self.phone = None;
         let parameters = call_event_parameters(self.sid, &self.call, &end, &self.line.fidelity);
         self.entry.ends(end);
-        self.entry.enter(CallState::Ended, ended);
+        self.enter(CallState::Ended, ended);
         // Of a call that failed, the step before is Agent Call Status.
         let step = self.status_due.map_or(ended, |status| status.max(ended));
         let due = step + self.plan.call_event.after;
