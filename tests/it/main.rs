@@ -1,6 +1,8 @@
 //! The emulator from the outside: real HTTP in, real HTTP out.
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod arm;
+mod callee;
 mod calls;
 mod cli;
 mod clock;
@@ -9,11 +11,15 @@ mod control_safety;
 mod doctor;
 mod errors;
 mod exec;
+mod explain;
 mod helpers;
 mod not_initiated;
 mod order;
 mod projects;
+mod replay;
+mod requests;
 mod reset;
 mod scenarios;
 mod stopping;
+mod verify;
 mod wire;
