@@ -19,6 +19,7 @@ mod lists;
 mod metrics;
 mod not_initiated;
 mod order;
+mod parallel;
 mod projects;
 mod replay;
 mod requests;
