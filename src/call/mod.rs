@@ -421,7 +421,7 @@ impl Life {
         }
     }
 
-    async fn settle(mut self) {
+    async fn settle(self) {
         self.copies.finished(&self.activity).await;
         self.line.journal.settle(&self.entry);
     }

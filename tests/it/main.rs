@@ -7,6 +7,7 @@ mod calls;
 mod cli;
 mod clock;
 mod control;
+mod control_docs;
 mod control_inputs;
 mod control_safety;
 mod doctor;
