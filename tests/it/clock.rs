@@ -279,6 +279,8 @@ async fn two_projects_have_their_own_time() {
     let mut other = TestProject::create(&shop.control, Receiver::start(), settings).await;
     let sid = other.accepted("emu-no-answer").await;
     shop.accepted("emu-no-answer").await;
+    // Lets the call get to where it waits for its time.
+    other.advance(json!({ "by": "0s" })).await;
     let before = shop.control.read(&other.path("clock")).await;
 
     let advanced = shop.until_idle().await;

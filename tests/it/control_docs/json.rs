@@ -13,8 +13,8 @@ const CLIPPED: usize = 120;
 #[derive(Clone)]
 pub(super) enum Json {
     Scalar(Value),
-    List(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Json {
@@ -111,7 +111,10 @@ impl Json {
         let inner = indent + 2;
         let mut separator = "";
         let mut begin = |text: &mut String, key: &str| {
-            text.push_str(&format!("{separator}\n{:inner$}{key}", ""));
+            *text += separator;
+            *text += "\n";
+            *text += &" ".repeat(inner);
+            *text += key;
             separator = ",";
         };
         match self {
@@ -126,7 +129,9 @@ impl Json {
                 value.write(text, inner, inner + key.len());
             }),
         }
-        text.push_str(&format!("\n{:indent$}{close}", ""));
+        *text += "\n";
+        *text += &" ".repeat(indent);
+        text.push(close);
     }
 }
 
