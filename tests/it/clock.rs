@@ -362,6 +362,46 @@ async fn how_far_is_said_in_exactly_one_way() {
     assert_eq!(error["faults"][0]["hint"], "did you mean `until`?");
 }
 
+const COPIES: &str = "
+name: copies-soon-and-late
+notify: { copies: 3, copies_every: 10s }
+callee: { action: ignore }
+call_event: { copies: 2, copies_every: 90s }
+";
+
+#[tokio::test]
+async fn copies_come_in_their_time_and_the_call_settles_with_the_last_one() {
+    let (_emulator, mut shop) = manual(COPIES).await;
+    let sid = shop.plays("copies-soon-and-late", "alice").await;
+
+    shop.advance(json!({ "by": "61s" })).await;
+    let expected = [
+        "notify",
+        "agent_call_status",
+        "notify",
+        "notify",
+        "call_event",
+    ];
+    assert_eq!(shop.arrived(), expected);
+    assert_eq!(shop.record(&sid).await["settled"], false);
+
+    let advanced = shop.until_idle().await;
+    assert_eq!(callbacks(&advanced), ["call_event"]);
+    assert_eq!(shop.record(&sid).await["settled"], true);
+}
+
+#[tokio::test]
+async fn time_moves_on_after_a_reset_that_found_copies_under_way() {
+    let (_emulator, mut shop) = manual(COPIES).await;
+    for span in ["5s", "30s", "65s"] {
+        shop.plays("copies-soon-and-late", "alice").await;
+        shop.advance(json!({ "by": span })).await;
+        shop.reset().await;
+        shop.arrived();
+        assert_eq!(shop.until_idle().await["delivered"], json!([]), "{span}");
+    }
+}
+
 #[tokio::test]
 async fn advances_at_the_same_time_take_turns() {
     let (_emulator, mut shop) = manual("").await;
