@@ -89,6 +89,9 @@ pub(crate) struct Life {
     call: Arc<MakeCall>,
     plan: Box<Plan>,
     line: Arc<Line>,
+    /// The callee's phone, from ringing to the end of the call. Put away before the activity is over, which it
+    /// can make busy.
+    phone: Option<RingingPhone>,
     activity: Activity,
     entry: Arc<CallEntry>,
     accepted_at: Moment,
@@ -98,8 +101,6 @@ pub(crate) struct Life {
     notified: Option<Result<Moment, NotInitiated>>,
     /// When Agent Call Status was due, once its turn has come.
     status_due: Option<Moment>,
-    /// The callee's phone, from ringing to the end of the call.
-    phone: Option<RingingPhone>,
     /// Who acted on the phone and waits for the state that follows.
     acted: Option<oneshot::Sender<()>>,
     copies: Copies,
@@ -398,7 +399,7 @@ impl Life {
         self.phone = None;
         let parameters = call_event_parameters(self.sid, &self.call, &end, &self.line.fidelity);
         self.entry.ends(end);
-        self.entry.enter(CallState::Ended, ended);
+        self.enter(CallState::Ended, ended);
         // Of a call that failed, the step before is Agent Call Status.
         let step = self.status_due.map_or(ended, |status| status.max(ended));
         let due = step + self.plan.call_event.after;
@@ -420,7 +421,7 @@ impl Life {
         }
     }
 
-    async fn settle(mut self) {
+    async fn settle(self) {
         self.copies.finished(&self.activity).await;
         self.line.journal.settle(&self.entry);
     }

@@ -42,7 +42,9 @@ impl Phones {
     ///
     /// `None` if that cannot be done now.
     pub(crate) fn act(&self, sid: Sid, action: PhoneAction) -> Option<oneshot::Receiver<()>> {
-        let phone = locked(&self.0).get(&sid).cloned()?;
+        // The phone is not put away meanwhile: once it is, nothing may make its call busy.
+        let phones = locked(&self.0);
+        let phone = phones.get(&sid)?;
         let mut state = locked(&phone.state);
         let is_possible = state.is_answered == matches!(action, PhoneAction::HangUp { .. });
         if !is_possible || state.action.is_some() {

@@ -1,11 +1,11 @@
 use std::sync::{Arc, Mutex};
 
 use thiserror::Error;
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
 use url::Url;
 
 use super::{Life, Line};
-use crate::clock::Activity;
+use crate::clock::{Activity, Parking};
 use crate::delivery::{Attempt, shown, with_query};
 use crate::domain::{Callback, Moment, PlannedDelivery, Redirects, SendWhen};
 use crate::journal::{AttemptRecord, CallEntry, Outcome};
@@ -84,27 +84,63 @@ pub(super) enum Sent {
 }
 
 /// The further copies of callbacks that a call still has under way.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Copies(Arc<Mutex<UnderWay>>);
+
 #[derive(Debug, Default)]
-pub(super) struct Copies(Option<JoinSet<Activity>>);
+struct UnderWay {
+    count: usize,
+    /// The call, while it waits for them.
+    waiting: Option<(Arc<Parking>, oneshot::Sender<()>)>,
+}
 
 impl Copies {
     /// Waits until none is under way; `call` is what they are copies for.
-    pub(super) async fn finished(&mut self, call: &Activity) {
-        let Some(mut copies) = self.0.take() else {
-            return;
-        };
-        // Each hands its activity over, busy: only once the call has gone on does the clock see it end.
-        while let Some(copy) = call.parked(copies.join_next()).await {
-            drop(copy);
+    pub(super) async fn finished(&self, call: &Activity) {
+        let (last_is_over, is_over) = oneshot::channel();
+        {
+            let mut under_way = locked(&self.0);
+            if under_way.count == 0 {
+                return;
+            }
+            // Under the lock, so that the last copy finds the call parked.
+            call.parking().enter();
+            under_way.waiting = Some((call.parking().clone(), last_is_over));
         }
+        let _given_up = WaitingForCopies(self);
+        // The sender is kept until it has sent.
+        let _ = is_over.await;
+    }
+
+    fn begin(&self) -> CopyUnderWay {
+        locked(&self.0).count += 1;
+        CopyUnderWay(self.clone())
     }
 }
 
-impl Drop for Copies {
+/// A call that waits for its copies until this is dropped.
+struct WaitingForCopies<'a>(&'a Copies);
+
+impl Drop for WaitingForCopies<'_> {
     fn drop(&mut self) {
-        // A copy that is on its way is not cut off: whoever resets the project waits for it.
-        if let Some(copies) = &mut self.0 {
-            copies.detach_all();
+        locked(&self.0.0).waiting = None;
+    }
+}
+
+/// Some copies of one callback; over when dropped.
+struct CopyUnderWay(Copies);
+
+impl Drop for CopyUnderWay {
+    fn drop(&mut self) {
+        let mut under_way = locked(&self.0.0);
+        under_way.count -= 1;
+        if under_way.count > 0 {
+            return;
+        }
+        if let Some((parking, last_is_over)) = under_way.waiting.take() {
+            parking.leave();
+            // Nobody waits any more: the project was reset.
+            let _ = last_is_over.send(());
         }
     }
 }
@@ -141,8 +177,8 @@ impl Life {
         let (_, sent) = sending.send(&self.activity, due).await;
         if planned.copies > 1 {
             let dues = (1..planned.copies).map(|copy| due + planned.copies_every * copy);
-            let copies = sending.send_again(self.activity.branch(), dues.collect());
-            self.copies.0.get_or_insert_default().spawn(copies);
+            let under_way = self.copies.begin();
+            tokio::spawn(sending.send_again(self.activity.branch(), dues.collect(), under_way));
         }
         sent
     }
@@ -208,8 +244,9 @@ impl Line {
 }
 
 impl Sending {
-    /// Sends the copies, each when it is due, or as many of them as there are before a reset.
-    async fn send_again(self, activity: Activity, dues: Vec<Moment>) -> Activity {
+    /// Sends the copies, each when it is due, or as many of them as there are before a reset. One that is on
+    /// its way is not cut off, even if the call is: whoever resets the project waits for it.
+    async fn send_again(self, activity: Activity, dues: Vec<Moment>, under_way: CopyUnderWay) {
         let dismissal = activity.dismissal();
         let all = async {
             for due in dues {
@@ -222,7 +259,8 @@ impl Sending {
             () = all => {}
             () = dismissal.comes() => {}
         }
-        activity
+        // Before the activity is over: the clock never sees the call idle in between.
+        drop(under_way);
     }
 
     /// Sends it, which was to happen at `due`; the journal has it from the moment it is on its way. Gives

@@ -78,7 +78,8 @@ pub(crate) struct Parking {
 }
 
 impl Parking {
-    pub(super) fn enter(&self) {
+    /// The activity waits from now on.
+    pub(crate) fn enter(&self) {
         if !self.parked.swap(true, Ordering::SeqCst) {
             self.clock.is_less_busy();
             self.changed.notify_waiters();

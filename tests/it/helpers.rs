@@ -6,12 +6,24 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use futures_util::FutureExt as _;
+use futures_util::future::{LocalBoxFuture, ready};
 use planet_emulator::{Emulator, EmulatorBuilder};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 /// Far beyond what anything here takes; only a failing test waits for it.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for what should come at once; fails with `what` otherwise.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "bounds a failing test, not the emulation"
+)]
+pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let result = tokio::time::timeout(PATIENCE, future).await;
+    result.unwrap_or_else(|_| panic!("{what}"))
+}
 
 /// A callback as it arrived.
 #[derive(Debug, Clone)]
@@ -39,6 +51,10 @@ impl Received {
 /// What the receiver answers to a callback.
 pub(crate) type Answer = Arc<dyn Fn(&Received) -> HttpResponse + Send + Sync>;
 
+/// The same, given when the future is ready.
+pub(crate) type LateAnswer =
+    Arc<dyn Fn(&Received) -> LocalBoxFuture<'static, HttpResponse> + Send + Sync>;
+
 /// A stand-in app server.
 pub(crate) struct Receiver {
     pub url: String,
@@ -53,6 +69,12 @@ impl Receiver {
     }
 
     pub(crate) fn answering(answer: Answer) -> Self {
+        Self::answering_late(Arc::new(move |received| {
+            ready(answer(received)).boxed_local()
+        }))
+    }
+
+    pub(crate) fn answering_late(answer: LateAnswer) -> Self {
         let (sender, received) = mpsc::unbounded_channel();
         let server = HttpServer::new(move || {
             let (sender, answer) = (sender.clone(), answer.clone());
@@ -74,7 +96,7 @@ impl Receiver {
                 };
                 let response = answer(&received);
                 let _ = sender.send(received);
-                async move { response }
+                response
             }))
         })
         .workers(1)
@@ -93,13 +115,14 @@ impl Receiver {
     }
 
     /// The next callback that arrives.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "bounds a failing test, not the emulation"
-    )]
     pub(crate) async fn next(&mut self) -> Received {
-        let next = tokio::time::timeout(PATIENCE, self.received.recv()).await;
-        next.expect("a callback should arrive").unwrap()
+        let next = in_time("a callback should arrive", self.received.recv());
+        next.await.unwrap()
+    }
+
+    /// Closes the port.
+    pub(crate) async fn stop(self) {
+        self.handle.stop(true).await;
     }
 
     /// What has arrived and was not taken yet.
