@@ -4,6 +4,7 @@ use std::fs;
 use std::future::Future;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -71,8 +72,10 @@ struct Scenarios(PathBuf);
 
 impl Scenarios {
     fn new(texts: impl IntoIterator<Item = String>) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("planet-emulator-scenarios-{}", std::process::id()));
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("planet-emulator-scenarios-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         for (index, text) in texts.into_iter().enumerate() {
@@ -111,21 +114,22 @@ impl Drop for Scenarios {
 /// From starting the program to its ready line; and what it takes when it has nothing to do.
 pub(crate) fn start(size: &Size) {
     heading("start and rest");
-    let empty = Scenarios::new([]);
-    let many = Scenarios::with_many(1_000);
-    for (what, scenarios, bar) in [
-        ("no file", &empty, 10),
-        ("1,000 scenario files", &many, 100),
-    ] {
-        let config = scenarios.config(1, "");
-        let starts =
-            (0..size.starts).map(|_| Program::emulator(&config).started_in.as_secs_f64() * 1e3);
-        line(
-            &format!("ready, {what}, ms"),
-            format!("{}  bar {bar}", Figure::of(starts)),
-        );
-    }
-    let emulator = Program::emulator(&empty.config(1, ""));
+    let figure = |start: &dyn Fn() -> Program| {
+        let times = (0..size.starts).map(|_| start().started_in.as_secs_f64() * 1e3);
+        Figure::of(times)
+    };
+    line(
+        "ready, no file, ms",
+        format!("{}  bar 10", figure(&Program::bare)),
+    );
+    let scenarios = Scenarios::with_many(1_000);
+    let many = scenarios.config(1, "");
+    let times = figure(&|| Program::emulator(&many));
+    line(
+        "ready, 1,000 scenario files, ms",
+        format!("{times}  bar 100"),
+    );
+    let emulator = Program::bare();
     std::thread::sleep(Duration::from_millis(500));
     line(
         "memory at rest, MiB",

@@ -17,6 +17,14 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// The emulator with no file and no variable.
+    pub(crate) fn bare() -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_planet-emulator"));
+        command.args(["--listen", "127.0.0.1:0"]);
+        command.current_dir(std::env::temp_dir());
+        Self::start(command)
+    }
+
     /// The emulator with this configuration. Its log goes to a pipe that is read and thrown away, as
     /// a container engine reads it.
     pub(crate) fn emulator(config: &str) -> Self {
