@@ -271,16 +271,16 @@ impl Sending {
         let index = self
             .entry
             .begin_delivery(self.callback, due, url, parameters);
-        let begun = self.line.clock().now();
         let turn = activity.unless_closed(self.line.courier.turn(&self.url));
-        let attempt = turn.await.send().await;
+        let turn = turn.await;
+        let sent_at = activity.now();
+        let attempt = turn.send().await;
         let sent = self.judge(&attempt);
         let outcome = match sent {
             Sent::Accepted => Outcome::Delivered,
             _ => Outcome::Failed,
         };
         let remark = self.remark_on(&attempt);
-        let sent_at = begun + attempt.waited;
         let attempt = AttemptRecord {
             sent_at,
             lateness: sent_at.since(due),

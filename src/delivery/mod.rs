@@ -52,8 +52,6 @@ struct Inner {
 /// What became of one sending.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
-    /// How long it waited for a free place.
-    pub waited: Duration,
     /// From sending until the answer's head and the start of its body, or until it failed.
     pub latency: Duration,
     pub result: Result<Answer, DeliveryError>,
@@ -93,18 +91,14 @@ impl Courier {
 
     /// Waits until GET `url` may be sent.
     pub(crate) async fn turn<'a>(&'a self, url: &'a Url) -> Turn<'a> {
-        let (place, waited) = match self.0.allowed.check(url) {
-            Ok(()) => {
-                let waiting = Stopwatch::start();
-                (Ok(self.0.limits.enter(url).await), waiting.elapsed())
-            }
-            Err(refusal) => (Err(refusal), Duration::ZERO),
+        let place = match self.0.allowed.check(url) {
+            Ok(()) => Ok(self.0.limits.enter(url).await),
+            Err(refusal) => Err(refusal),
         };
         Turn {
             client: &self.0.client,
             url,
             place,
-            waited,
         }
     }
 }
@@ -115,7 +109,6 @@ pub(crate) struct Turn<'a> {
     client: &'a Client,
     url: &'a Url,
     place: Result<Place, DeliveryError>,
-    waited: Duration,
 }
 
 impl Turn<'_> {
@@ -131,7 +124,6 @@ impl Turn<'_> {
             Err(refusal) => (Err(refusal), Duration::ZERO),
         };
         Attempt {
-            waited: self.waited,
             latency,
             result,
         }

@@ -415,7 +415,7 @@ async fn an_unknown_name_is_told() {
 async fn a_forbidden_host_is_refused_before_it_takes_a_place() {
     let courier = courier(&options(), "fe80::1 metadata.test\n");
     let attempt = courier.send(&url("http://169.254.169.254/")).await;
-    assert_eq!((attempt.waited, attempt.latency), Default::default());
+    assert_eq!(attempt.latency, Duration::ZERO);
     assert_eq!(
         attempt.result.unwrap_err().to_string(),
         "`169.254.169.254` may not be called: link-local and metadata addresses are never called"
@@ -462,7 +462,6 @@ async fn a_queue_before_one_host_holds_no_other_up() {
     slow.release.notify_one();
     let third = third.await.unwrap();
     third.result.unwrap();
-    assert!(third.waited > Duration::ZERO);
     assert_eq!(courier.0.limits.visitors(), 0);
 }
 

@@ -43,6 +43,7 @@ async fn the_page_on_the_control_api_is_what_an_emulator_answers() {
     arm(&mut page).await;
     calls(&mut page, &shop).await;
     looking_back(&mut page, &shop).await;
+    scenarios(&mut page).await;
     following(&mut page, &shop).await;
     the_rest(&mut page).await;
 
@@ -114,7 +115,8 @@ async fn projects(page: &mut Page, control: &Control, receiver: Receiver) -> Tes
         "GET /_emulator/health",
         "Is it up, and what is in it? It answers as soon as calls can be made.",
     );
-    page.show(get("health")).await;
+    page.show(get("health").fix("scenarios.loaded_at", NINE))
+        .await;
 
     page.say("## Projects");
     page.operation(
@@ -391,6 +393,38 @@ async fn looking_back(page: &mut Page, shop: &TestProject) {
         r#"{{"project": "shop", "to_service_id": "shop-eval", "to_user_id": "emu-declines", "body": {BODY}}}"#
     );
     page.show(post("explain", &body).cut("passed_over", 2))
+        .await;
+}
+
+async fn scenarios(page: &mut Page) {
+    page.say("## Scenarios");
+    page.operation(
+        "GET /_emulator/scenarios",
+        "Lists the scenarios in force. Those that were put win over those of files, and these over those built in.",
+    );
+    page.show(get("scenarios").cut("scenarios", 1)).await;
+    page.operation(
+        "PUT /_emulator/scenarios/{name}",
+        "Adds or replaces a scenario. The body is its YAML, as in [scenarios.md](scenarios.md).",
+    );
+    let declines =
+        "name: alice-declines\nmatch: { to_user_id: alice }\ncallee: { action: decline }";
+    page.show(put("scenarios/alice-declines", declines).answers(201))
+        .await;
+    page.say("Faults are told with their places, and what was in force stays in force:");
+    let faulty = declines.replace("callee", "calle");
+    page.show(put("scenarios/alice-declines", &faulty).answers(422))
+        .await;
+    page.operation(
+        "GET /_emulator/scenarios/{name}",
+        "Shows one, with its YAML.",
+    );
+    page.show(get("scenarios/alice-declines")).await;
+    page.operation(
+        "DELETE /_emulator/scenarios/{name}",
+        "Takes back one that was put. Those of files and those built in cannot be deleted.",
+    );
+    page.show(delete("scenarios/alice-declines").answers(204))
         .await;
 }
 

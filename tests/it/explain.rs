@@ -33,7 +33,7 @@ async fn it_tells_the_scenario_and_why_each_other_one_is_not_taken() {
         (&json!("callee-declines"), &json!("match"))
     );
     let passed_over = explained["passed_over"].as_array().unwrap();
-    let scenarios = shop.control.read("health").await["scenarios"]
+    let scenarios = shop.control.read("health").await["scenarios"]["count"]
         .as_u64()
         .unwrap();
     let others: Vec<_> = passed_over

@@ -217,7 +217,7 @@ async fn a_name_or_a_key_that_is_taken_is_refused_without_telling_the_key() {
         .control
         .put("projects/other", json!({ "name": "another" }))
         .await;
-    refused(422, "another_name", renamed);
+    refused(409, "another_name", renamed);
     refused(
         404,
         "unknown_project",
