@@ -123,9 +123,6 @@ impl Turn<'_> {
             }
             Err(refusal) => (Err(refusal), Duration::ZERO),
         };
-        Attempt {
-            latency,
-            result,
-        }
+        Attempt { latency, result }
     }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::file::{Per, Repeat};
+use super::index::Index;
 use super::matching::Conditions;
 use super::phases::Phases;
 use super::seed::CallRandom;
@@ -109,6 +110,8 @@ pub(crate) struct Catalog {
     by_name: HashMap<Arc<str>, Arc<Scenario>>,
     /// Those with conditions, in the order in which they are asked.
     by_rank: Vec<Arc<Scenario>>,
+    /// Of the conditions of `by_rank`.
+    index: Index,
     default: Arc<Scenario>,
 }
 
@@ -147,7 +150,9 @@ impl Catalog {
                 "default_scenario: no scenario is named `{default}`{hint}"
             ));
         };
+        let conditions = by_rank.iter().filter_map(|s| s.conditions.as_ref());
         Ok(Self {
+            index: Index::of(conditions),
             by_name,
             by_rank,
             default,
@@ -183,12 +188,12 @@ impl Catalog {
 
     /// The scenario for `call`, and why that one.
     pub(crate) fn choose(&self, call: &MakeCall) -> (Arc<Scenario>, ChosenBy) {
-        let matching = self.by_rank.iter().find(|scenario| {
-            let conditions = scenario.conditions.as_ref();
+        let matching = self.index.first(call, |rank| {
+            let conditions = self.by_rank[rank].conditions.as_ref();
             conditions.is_some_and(|conditions| conditions.hold_for(call))
         });
         match matching {
-            Some(scenario) => (scenario.clone(), ChosenBy::Match),
+            Some(rank) => (self.by_rank[rank].clone(), ChosenBy::Match),
             None => (self.default.clone(), ChosenBy::Default),
         }
     }

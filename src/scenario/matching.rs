@@ -8,7 +8,7 @@ use crate::domain::MakeCall;
 
 /// A part of a call that a scenario can be matched by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
+pub(super) enum Field {
     ToUserId,
     ToServiceId,
     FromUserId,
@@ -33,23 +33,22 @@ impl Field {
     }
 
     /// What the call has in this place; none if it has nothing there.
-    fn values(self, call: &MakeCall) -> Vec<Cow<'_, str>> {
-        let one = |text| vec![Cow::Borrowed(text)];
-        match self {
-            Self::ToUserId => one(&*call.to.user_id),
-            Self::ToServiceId => one(&*call.to.service_id),
-            Self::FromUserId => one(call.from.user_id.as_str()),
-            Self::FromServiceId => one(call.from.service_id.as_str()),
-            Self::ContentId => {
-                let ids = call.content_ids.iter();
-                ids.map(|id| Cow::Owned(id.to_string())).collect()
-            }
-            Self::AppSvrData => call.app_svr_data.as_deref().map_or_else(Vec::new, one),
-            Self::CallStartMessage => call
-                .call_start_message
-                .as_deref()
-                .map_or_else(Vec::new, one),
-        }
+    pub(super) fn values(self, call: &MakeCall) -> impl Iterator<Item = Cow<'_, str>> {
+        let one = match self {
+            Self::ToUserId => Some(&*call.to.user_id),
+            Self::ToServiceId => Some(&*call.to.service_id),
+            Self::FromUserId => Some(call.from.user_id.as_str()),
+            Self::FromServiceId => Some(call.from.service_id.as_str()),
+            Self::ContentId => None,
+            Self::AppSvrData => call.app_svr_data.as_deref(),
+            Self::CallStartMessage => call.call_start_message.as_deref(),
+        };
+        let content_ids = match self {
+            Self::ContentId => &call.content_ids[..],
+            _ => &[],
+        };
+        let content_ids = content_ids.iter().map(|id| Cow::Owned(id.to_string()));
+        one.map(Cow::Borrowed).into_iter().chain(content_ids)
     }
 }
 
@@ -62,14 +61,23 @@ impl Conditions {
     pub(crate) fn hold_for(&self, call: &MakeCall) -> bool {
         self.0
             .iter()
-            .all(|(field, patterns)| fits_any(patterns, &field.values(call)))
+            .all(|(field, patterns)| fits_any(patterns, field.values(call)))
+    }
+
+    /// A field that must have one of these values, not of patterns.
+    pub(super) fn exact(&self) -> Option<(Field, &[String])> {
+        let is_exact = |patterns: &[String]| !patterns.iter().any(|p| p.contains(['*', '?']));
+        let mut exact = self.0.iter().filter(|(_, patterns)| is_exact(patterns));
+        exact
+            .next()
+            .map(|(field, patterns)| (*field, patterns.as_slice()))
     }
 
     /// What keeps `call` from meeting them, condition by condition; empty if it does.
     pub(crate) fn unmet_by(&self, call: &MakeCall) -> Vec<String> {
         let unmet = self.0.iter().filter_map(|(field, patterns)| {
-            let values = field.values(call);
-            if fits_any(patterns, &values) {
+            let values: Vec<_> = field.values(call).collect();
+            if fits_any(patterns, values.iter().cloned()) {
                 return None;
             }
             let expected = quoted(patterns).join(" or ");
@@ -135,11 +143,9 @@ impl From<MatchFile> for Conditions {
     }
 }
 
-fn fits_any(patterns: &[String], values: &[Cow<'_, str>]) -> bool {
-    let mut pairs = patterns
-        .iter()
-        .flat_map(|p| values.iter().map(move |v| (p, v)));
-    pairs.any(|(pattern, value)| matches(pattern, value))
+fn fits_any<'a>(patterns: &[String], values: impl IntoIterator<Item = Cow<'a, str>>) -> bool {
+    let mut values = values.into_iter();
+    values.any(|value| patterns.iter().any(|pattern| matches(pattern, &value)))
 }
 
 fn quoted(texts: &[impl AsRef<str>]) -> Vec<String> {
@@ -160,26 +166,24 @@ fn covers(wide: &str, narrow: &str) -> bool {
 /// Matches with one point of return: the last `*` takes in one more character whenever what follows
 /// does not fit. Linear in practice, never worse than the product of the lengths.
 fn glob(pattern: &str, text: &str, fits: impl Fn(char, char) -> bool) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
-    let (mut p, mut t) = (0, 0);
+    let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut star = None;
-    while t < text.len() {
-        if pattern.get(p) == Some(&'*') {
-            star = Some((p, t));
-            p += 1;
-        } else if pattern.get(p).is_some_and(|&wanted| fits(wanted, text[t])) {
-            p += 1;
-            t += 1;
-        } else if let Some((at, taken)) = star {
-            star = Some((at, taken + 1));
-            p = at + 1;
-            t = taken + 1;
-        } else {
-            return false;
+    while let Some(found) = text.clone().next() {
+        match pattern.next() {
+            Some('*') => star = Some((pattern.clone(), text.clone())),
+            Some(wanted) if fits(wanted, found) => {
+                text.next();
+            }
+            _ => {
+                let Some((after, taken)) = &mut star else {
+                    return false;
+                };
+                taken.next();
+                (pattern, text) = (after.clone(), taken.clone());
+            }
         }
     }
-    pattern[p..].iter().all(|&rest| rest == '*')
+    pattern.all(|rest| rest == '*')
 }
 
 #[cfg(test)]

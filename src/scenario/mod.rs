@@ -8,6 +8,7 @@ mod catalog;
 mod delay;
 mod file;
 mod files;
+mod index;
 mod lint;
 mod load;
 mod matching;
