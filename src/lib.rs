@@ -18,6 +18,7 @@ mod startup;
 mod sync;
 mod telemetry;
 mod validate;
+mod verify;
 mod wire;
 mod yaml;
 
