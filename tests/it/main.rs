@@ -5,6 +5,7 @@ mod calls;
 mod cli;
 mod control_safety;
 mod doctor;
+mod embed;
 mod errors;
 mod exec;
 mod helpers;
