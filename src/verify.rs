@@ -28,7 +28,7 @@ pub(crate) struct VerifyRequest {
     count: Option<Count>,
     /// Callbacks that were delivered in each call that counts.
     delivered: Vec<Callback>,
-    /// There is no such call; with `within`, none comes during that time either.
+    /// It is not so: there are not that many such calls; with `within`, not during that time either.
     never: bool,
     /// How long to wait for it, in the machine's time; not at all if left out. More than the setting
     /// `control.longest_wait`, usually ten minutes, counts as that.
@@ -46,11 +46,6 @@ struct Count {
 }
 
 impl Count {
-    const NONE: Self = Self {
-        exactly: Some(0),
-        at_least: None,
-        at_most: None,
-    };
     const SOME: Self = Self {
         exactly: None,
         at_least: Some(1),
@@ -135,29 +130,19 @@ struct Found {
     others: Vec<Closest>,
 }
 
-impl TryFrom<VerifyRequest> for Expectation {
-    type Error = &'static str;
-
-    /// # Errors
-    /// When one part of the request rules out another.
-    fn try_from(request: VerifyRequest) -> Result<Self, &'static str> {
-        if request.never && request.count.is_some() {
-            return Err("expected `count` or `never`, found both");
-        }
-        Ok(Self {
+impl From<VerifyRequest> for Expectation {
+    fn from(request: VerifyRequest) -> Self {
+        Self {
             calls: CallFilter {
                 project: request.project,
                 ..CallFilter::default()
             },
             conditions: request.matching.map(Conditions::from),
-            count: match request.never {
-                true => Count::NONE,
-                false => request.count.unwrap_or(Count::SOME),
-            },
+            count: request.count.unwrap_or(Count::SOME),
             delivered: request.delivered,
             never: request.never,
             within: request.within.unwrap_or_default().0,
-        })
+        }
     }
 }
 
@@ -172,12 +157,13 @@ impl Expectation {
         journal: &Journal,
         limit: Duration,
     ) -> Result<Vec<Arc<CallEntry>>, Difference> {
-        let is_met = || self.count.allows(self.look(journal).counting.len());
         // What shall never be is only decided early if it is.
-        let decided = journal.wait_until(|| is_met() != self.never);
+        let is_decided = || self.count.allows(self.look(journal).counting.len());
+        let decided = journal.wait_until(is_decided);
         let _ = timeout(self.within.min(limit), decided).await;
         let found = self.look(journal);
-        match self.count.allows(found.counting.len()) {
+        let is_so = self.count.allows(found.counting.len());
+        match is_so != self.never {
             true => Ok(found.counting),
             false => Err(self.difference(found)),
         }
@@ -221,7 +207,7 @@ impl Expectation {
 
     fn difference(&self, found: Found) -> Difference {
         let count = found.counting.len();
-        let too_many = found.others.is_empty() || !self.wants_more_than(count);
+        let too_many = self.never || found.others.is_empty() || !self.wants_more_than(count);
         let closest: Vec<_> = match too_many {
             true => {
                 let counting = found.counting.iter().take(SHOWN);
@@ -238,11 +224,17 @@ impl Expectation {
             .then(|| "no call is on record: was it made to this emulator and project?".to_owned());
         Difference {
             code: "not_verified",
-            message: format!("expected {} such calls, found {count}", self.count.told()),
+            message: self.told(count),
             hint,
             count,
             closest,
         }
+    }
+
+    fn told(&self, found: usize) -> String {
+        let never = if self.never { "never " } else { "" };
+        let count = self.count.told();
+        format!("expected {never}{count} such calls, found {found}")
     }
 
     fn wants_more_than(&self, count: usize) -> bool {

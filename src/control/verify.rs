@@ -1,5 +1,4 @@
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -27,8 +26,7 @@ pub(super) fn routes() -> Vec<Route> {
             )
             .answers::<Verified>(200, "It is so.")
             .answers::<NotVerified>(409, "It is not so, with the calls that come closest.")
-            .refuses(404, "unknown_project")
-            .refuses(422, "invalid_body"),
+            .refuses(404, "unknown_project"),
     ]
 }
 
@@ -56,10 +54,7 @@ async fn verify(
     if let Some(name) = &request.project {
         projects::find(&core, name)?;
     }
-    let expectation = Expectation::try_from(request).map_err(|contradiction| {
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        ControlError::new(status, "invalid_body", contradiction)
-    })?;
+    let expectation = Expectation::from(request);
     let verified = expectation.verify(&core.journal, core.longest_wait()).await;
     Ok(match verified {
         Ok(counting) => HttpResponse::Ok().json(Verified {

@@ -73,7 +73,8 @@ impl Expectation {
         self
     }
 
-    /// There is none; with [`within`](Self::within), none comes during that time either.
+    /// There are not that many, by default none; with [`within`](Self::within), not during that time
+    /// either.
     pub fn never(mut self) -> Self {
         self.request["never"] = true.into();
         self

@@ -282,7 +282,7 @@ impl Emulator {
             let project = core.projects.find(name);
             project.with_context(|| format!("no project is named `{name}`"))?;
         }
-        let expectation = verify::Expectation::try_from(request).map_err(anyhow::Error::msg)?;
+        let expectation = verify::Expectation::from(request);
         let verified = expectation.verify(&core.journal, core.longest_wait()).await;
         Ok(records(&verified?))
     }
