@@ -34,10 +34,14 @@ pub(super) fn routes() -> Vec<Route> {
 /// What the callee does.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("dependentSchemas" = { "user_rel_code": { "properties": { "action": {
+    "enum": ["decline", "hang_up"],
+    "x-expected": "`decline` or `hang_up` beside `user_rel_code`",
+} } } }))]
 struct CalleeRequest {
     action: Action,
     /// The application's own text in the Call Event, of at most 127 bytes; not with `answer`.
-    #[schemars(length(max = 127))]
+    #[schemars(length(max = MAX_USER_REL_CODE_BYTES))]
     user_rel_code: Option<String>,
 }
 
@@ -73,20 +77,15 @@ async fn act(
 }
 
 fn phone_action(request: &CalleeRequest) -> Result<PhoneAction, ControlError> {
-    let unprocessable = |message: &str| {
-        ControlError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", message)
-    };
     let text = request.user_rel_code.as_deref();
+    // The schema counts characters.
     if text.is_some_and(|text| text.len() > MAX_USER_REL_CODE_BYTES) {
         let message = "user_rel_code: expected at most 127 bytes of UTF-8, found more";
-        return Err(unprocessable(message));
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return Err(ControlError::new(status, "invalid_body", message));
     }
     let user_rel_code: Option<Arc<str>> = text.map(Into::into);
     match request.action {
-        Action::Answer if user_rel_code.is_some() => {
-            Err(unprocessable("user_rel_code: expected none with `answer`")
-                .with_hint("a call that is answered has not ended: give it with `hang_up`"))
-        }
         Action::Answer => Ok(PhoneAction::Answer),
         Action::Decline => Ok(PhoneAction::Decline { user_rel_code }),
         Action::HangUp => Ok(PhoneAction::HangUp { user_rel_code }),

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, Responder};
 use schemars::JsonSchema;
@@ -40,8 +39,8 @@ pub(super) fn routes() -> Vec<Route> {
             .answers::<ProjectView>(200, "The project.")
             .refuses(404, "unknown_project")
             .refuses(409, "api_key_taken")
-            .refuses(409, "open_project")
-            .refuses(422, "another_name"),
+            .refuses(409, "another_name")
+            .refuses(409, "open_project"),
         delete("/projects/{project}", remove)
             .summary("Deletes a project with everything in it.")
             .path_param::<String>("project", NAME)
@@ -189,8 +188,7 @@ async fn replace(
     let before = find(&core, &name)?;
     if let Some(other) = request.name().filter(|other| **other != **name) {
         let message = format!("expected `{name}` as in the path, found `{other}` as name");
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Err(ControlError::new(status, "another_name", message)
+        return Err(ControlError::conflict("another_name", message)
             .with_hint("leave the name out: a project keeps it"));
     }
     if before.settings.credentials.is_none() && request.has_credentials() {
