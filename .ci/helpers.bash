@@ -17,11 +17,11 @@ install_missing() {
     for pair in "$@"; do
         command -v "${pair%%:*}" >/dev/null || packages+=("${pair##*:}")
     done
-    [[ ${#packages[@]} -eq 0 ]] || install "${packages[@]}"
+    [[ ${#packages[@]} -eq 0 ]] || install_packages "${packages[@]}"
 }
 
-# install PACKAGE…: installs Debian packages.
-install() {
+# install_packages PACKAGE…: installs Debian packages.
+install_packages() {
     if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
         fail "missing and not installable here: $*"
     fi
