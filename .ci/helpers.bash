@@ -17,11 +17,15 @@ install_missing() {
     for pair in "$@"; do
         command -v "${pair%%:*}" >/dev/null || packages+=("${pair##*:}")
     done
-    [[ ${#packages[@]} -gt 0 ]] || return 0
+    [[ ${#packages[@]} -eq 0 ]] || install_packages "${packages[@]}"
+}
+
+# install_packages PACKAGE…: installs Debian packages.
+install_packages() {
     if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
-        fail "missing and not installable here: ${packages[*]}"
+        fail "missing and not installable here: $*"
     fi
-    echo "installing ${packages[*]}"
+    echo "installing $*"
     apt-get -qq update </dev/null
-    DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${packages[@]}" </dev/null >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$@" </dev/null >/dev/null
 }

@@ -4,16 +4,17 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails has no figures")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
+mod common;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use actix_web::{App, HttpResponse, HttpServer, web};
 use planet_emulator::Emulator;
 use reqwest::Client;
-use serde_json::Value;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
+
+use common::{Tally, accepted, client, is_measured, make_call, quantile, receiver, sorted};
 
 const CONFIG: &str = "
 default_scenario: at-once
@@ -33,15 +34,6 @@ name: paced
 callee: { action: decline, after: 300ms }
 ";
 
-const BODY: &str = r#"{
-    "requestContext": { "serviceId": "shop-eval", "userId": "agent" },
-    "mediaSourceType": "STORED_SOURCE",
-    "storedSource": { "storedAudioSources": [{ "contentId": "5498f04048fa" }] }
-}"#;
-
-/// Nothing here takes that long unless callbacks are lost.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 struct Size {
     connections: usize,
     calls: usize,
@@ -58,7 +50,7 @@ const MEASURED: Size = Size {
     paced_calls: 900,
 };
 
-/// Without `--bench`, as in `cargo test --benches`, it is only seen to run.
+/// Where nothing is measured, it is only seen to run.
 const TRIED: Size = Size {
     connections: 4,
     calls: 20,
@@ -66,31 +58,6 @@ const TRIED: Size = Size {
     paced_per_second: 100,
     paced_calls: 10,
 };
-
-/// Counts the callbacks that arrive.
-#[derive(Default)]
-struct Tally {
-    arrived: AtomicUsize,
-    news: Notify,
-}
-
-impl Tally {
-    fn add(&self) {
-        self.arrived.fetch_add(1, Ordering::Relaxed);
-        self.news.notify_one();
-    }
-
-    async fn reach(&self, count: usize) {
-        let reached = async {
-            while self.arrived.load(Ordering::Relaxed) < count {
-                self.news.notified().await;
-            }
-        };
-        let waited = tokio::time::timeout(PATIENCE, reached).await;
-        let arrived = self.arrived.load(Ordering::Relaxed);
-        assert!(waited.is_ok(), "{arrived} of {count} callbacks arrived");
-    }
-}
 
 struct Bench {
     emulator: Emulator,
@@ -119,14 +86,7 @@ impl Bench {
     /// A request to a callee that no other call has.
     fn request(&self, client: &Client) -> reqwest::RequestBuilder {
         let callee = self.callees.fetch_add(1, Ordering::Relaxed);
-        let base = self.emulator.url();
-        let url = format!("{base}/tas/v2/agt_call/audio_caller/shop-eval/user-{callee}");
-        client
-            .post(url)
-            .basic_auth("key", Some("secret"))
-            .header("Accept", "application/json")
-            .header("Content-Type", "application/json")
-            .body(BODY)
+        make_call(client, &self.emulator.url(), &format!("user-{callee}"))
     }
 
     /// How long until all calls were accepted, and until all their callbacks had arrived.
@@ -181,65 +141,9 @@ impl Bench {
     }
 }
 
-/// The answer, which must be a success.
-async fn accepted(request: reqwest::RequestBuilder) -> Value {
-    let response = request.send().await.unwrap();
-    let status = response.status();
-    let text = response.text().await.unwrap();
-    assert_eq!(status, 200, "{text}");
-    serde_json::from_str(&text).unwrap()
-}
-
-/// Starts a stand-in app server; gives back its URL.
-fn receiver(tally: Arc<Tally>) -> String {
-    let server = HttpServer::new(move || {
-        let tally = tally.clone();
-        App::new().default_service(web::to(move || {
-            tally.add();
-            async { HttpResponse::Ok().finish() }
-        }))
-    })
-    .workers(1)
-    .disable_signals()
-    .bind("127.0.0.1:0")
-    .unwrap();
-    let url = format!("http://{}", server.addrs()[0]);
-    tokio::spawn(server.run());
-    url
-}
-
-fn client() -> Client {
-    Client::builder()
-        .no_proxy()
-        .tls_certs_only([])
-        .build()
-        .unwrap()
-}
-
-/// The value below which this share of all lies.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "an index into a short list"
-    )]
-    let index = ((sorted.len() - 1) as f64 * share).round() as usize;
-    sorted[index]
-}
-
-fn sorted(mut values: Vec<f64>) -> Vec<f64> {
-    values.sort_by(f64::total_cmp);
-    values
-}
-
 #[tokio::main]
 async fn main() {
-    let measured = std::env::args().any(|argument| argument == "--bench");
-    let size = if measured { MEASURED } else { TRIED };
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .unwrap();
+    let size = if is_measured() { MEASURED } else { TRIED };
     let bench = Arc::new(Bench::start().await);
     // A client of its own for each, hence a connection of its own.
     let clients: Vec<_> = (0..size.connections).map(|_| client()).collect();

@@ -201,6 +201,11 @@ impl Core {
         &self.project_defaults
     }
 
+    /// How long a request of the control API may wait.
+    pub(crate) const fn longest_wait(&self) -> Duration {
+        self.project_defaults.control.longest_wait
+    }
+
     fn project(&self, settings: ProjectSettings) -> Project {
         let targets = targets_of(&settings, self.access, &self.base);
         let line = Line::new(

@@ -18,10 +18,11 @@ mod startup;
 mod sync;
 mod telemetry;
 mod validate;
+mod verify;
 mod wire;
 mod yaml;
 
-pub use embed::{Emulator, EmulatorBuilder};
+pub use embed::{Delivered, Emulator, EmulatorBuilder, Expectation};
 
 /// The README, whose Rust is compiled with the other examples.
 #[cfg(doctest)]

@@ -40,13 +40,13 @@ enum CalleeRequest {
     /// Rejects it.
     Decline {
         /// The application's own text in the Call Event, of at most 127 bytes.
-        #[schemars(length(max = 127))]
+        #[schemars(length(max = MAX_USER_REL_CODE_BYTES))]
         user_rel_code: Option<String>,
     },
     /// Ends the call that was taken.
     HangUp {
         /// The application's own text in the Call Event, of at most 127 bytes.
-        #[schemars(length(max = 127))]
+        #[schemars(length(max = MAX_USER_REL_CODE_BYTES))]
         user_rel_code: Option<String>,
     },
 }

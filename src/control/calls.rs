@@ -10,15 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::page::{Cursor, usual_limit};
 use super::route::{Route, get};
 use super::{ControlError, Query};
-use crate::clock::timeout;
-use crate::domain::{CallState, Callback, HumanDuration, Sid};
+use crate::domain::{CallState, HumanDuration, Sid};
 use crate::emulator::Core;
-use crate::journal::{CallEntry, CallFilter, CallRecord};
+use crate::journal::{Awaited, CallEntry, CallFilter};
 
 /// How long to wait if nothing is said.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
-/// A longer wait is cut to this, so that a forgotten client does not hold on for ever.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -113,29 +110,10 @@ async fn get_call(core: Data<Core>, sid: Path<String>) -> Result<HttpResponse, C
 #[serde(deny_unknown_fields)]
 struct WaitQuery {
     /// What is waited for; `settled` if left out.
-    r#for: Option<Event>,
-    /// How long at most, ten seconds if left out; more than ten minutes count as ten minutes.
-    #[schemars(extend("x-wait" = true))]
+    r#for: Option<Awaited>,
+    /// How long at most, in the machine's time, ten seconds if left out. More than the setting
+    /// `control.longest_wait`, usually ten minutes, counts as that.
     timeout: Option<HumanDuration>,
-}
-
-/// What can be waited for.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(extend("x-expected" = "a state, a callback or `settled`"))]
-enum Event {
-    /// The call has been in this state.
-    State(CallState),
-    /// The first delivery of this callback is over, however it went.
-    Through(Callback),
-    /// Nothing more will be sent.
-    End(Settled),
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Settled {
-    Settled,
 }
 
 /// 408 with the record as it stands if it takes too long or can no longer come.
@@ -144,13 +122,11 @@ async fn wait_for_call(
     sid: Path<String>,
     query: Query<WaitQuery>,
 ) -> Result<HttpResponse, ControlError> {
-    let event = query.0.r#for.unwrap_or(Event::End(Settled::Settled));
+    let awaited = query.0.r#for.unwrap_or(Awaited::SETTLED);
     let limit = query.0.timeout.map_or(USUAL_TIMEOUT, |limit| limit.0);
     let entry = find(&core, &sid)?;
-    let over = entry.wait_until(|record| record.settled || has_happened(event, record));
-    // Whether it was in time shows in the record, not in how the wait ended.
-    let _ = timeout(limit.min(LONGEST_TIMEOUT), over).await;
-    let status = match entry.read(|record| has_happened(event, record)) {
+    let has_happened = entry.wait_for(awaited, limit.min(core.longest_wait()));
+    let status = match has_happened.await {
         true => StatusCode::OK,
         false => StatusCode::REQUEST_TIMEOUT,
     };
@@ -179,12 +155,4 @@ pub(super) fn unknown(sid: &str) -> ControlError {
 /// The answer that shows a call.
 pub(super) fn record(status: StatusCode, entry: &CallEntry) -> HttpResponse {
     entry.read(|record| HttpResponse::build(status).json(record))
-}
-
-fn has_happened(event: Event, record: &CallRecord) -> bool {
-    match event {
-        Event::State(state) => record.has_been(state),
-        Event::Through(callback) => record.is_through_with(callback),
-        Event::End(Settled::Settled) => record.settled,
-    }
 }

@@ -8,9 +8,9 @@ use serde_json::json;
 use super::route::{Route, get, post, put};
 use super::{Body, ControlError, NAME, projects};
 use crate::clock::{Advance, Clock, ClockMode, NotManual};
-use crate::domain::{Callback, HumanDuration, Moment, Sid};
+use crate::domain::{HumanDuration, Moment};
 use crate::emulator::Core;
-use crate::journal::{CallEntry, Outcome};
+use crate::journal::Delivered;
 use crate::settings::Text;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -87,24 +87,9 @@ struct Advanced {
     /// By how much time was moved.
     advanced_ms: u64,
     /// Every callback that came due, in the order in which it was sent.
-    delivered: Vec<DeliveredView>,
+    delivered: Vec<Delivered>,
     /// When the next thing happens; null if nothing is waited for.
     next_due_at: Option<Moment>,
-}
-
-/// A callback that is over, however it went.
-#[derive(Debug, Serialize, JsonSchema)]
-struct DeliveredView {
-    sid: Sid,
-    /// The number of the delivery in the call's record.
-    n: usize,
-    callback: Callback,
-    outcome: Outcome,
-    due_at: Option<Moment>,
-    /// What the app server answered.
-    status: Option<u16>,
-    /// Why there is no answer.
-    error: Option<String>,
 }
 
 impl From<&Clock> for ClockView {
@@ -114,24 +99,6 @@ impl From<&Clock> for ClockView {
             now: clock.now(),
             next_due_at: clock.next_due(),
         }
-    }
-}
-
-impl DeliveredView {
-    fn new(entry: &CallEntry, index: usize) -> Option<Self> {
-        entry.read(|record| {
-            let delivery = record.deliveries.get(index)?;
-            let result = delivery.attempts.last().map(|attempt| &attempt.result);
-            Some(Self {
-                sid: record.sid,
-                n: index + 1,
-                callback: delivery.callback,
-                outcome: delivery.outcome,
-                due_at: delivery.due_at,
-                status: result.and_then(|r| r.as_ref().ok().map(|(status, _)| *status)),
-                error: result.and_then(|r| r.as_ref().err().cloned()),
-            })
-        })
     }
 }
 
@@ -163,8 +130,8 @@ async fn advance(
         ))
     };
     let (span, sent) = project.advance(how).await.map_err(not_manual)?;
-    let delivered = sent.iter();
-    let delivered = delivered.filter_map(|(entry, index)| DeliveredView::new(entry, *index));
+    let sent = sent.iter();
+    let delivered = sent.filter_map(|(entry, index)| entry.delivered(*index));
     Ok(HttpResponse::Ok().json(Advanced {
         now: project.clock.now(),
         advanced_ms: u64::try_from(span.as_millis()).unwrap_or(u64::MAX),

@@ -155,6 +155,7 @@ mod tests {
     use actix_web::http::header::HeaderValue;
 
     use super::*;
+    use crate::settings::Settings;
 
     fn verdict(guard: &Guard, path: &str, headers: &[(HeaderName, &str)]) -> String {
         let mut map = HeaderMap::new();
@@ -174,6 +175,7 @@ mod tests {
         Guard::new(&ControlSettings {
             token: token.map(|token| token.to_owned().into()),
             allow_hosts: vec!["Planet.Example.com".to_owned(), "*.test.example".to_owned()],
+            ..Settings::default().control
         })
     }
 

@@ -71,11 +71,38 @@ fn parse<T: DeserializeOwned + JsonSchema + 'static>(body: &[u8]) -> Result<T, C
         [] => Value::Object(Map::new()),
         _ => json::parse(body).map_err(malformed)?,
     };
+    let shape = shape_of::<T>();
     let document = Document::from_value("body", value);
-    shape_of::<T>().read(&document).map_err(|faults| {
+    let read = shape.read(&document).or_else(|faults| {
+        let document = Document::from_value("body", with_whole_numbers(document.value));
+        shape.read(&document).map_err(|_| faults)
+    });
+    read.map_err(|faults| {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         ControlError::new(status, "invalid_body", summary("body", &faults)).with_faults(faults)
     })
+}
+
+/// For JSON Schema, `2.0` is a whole number; serde takes only `2`.
+fn with_whole_numbers(mut value: Value) -> Value {
+    match &mut value {
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 => whole(float).unwrap_or(value),
+            _ => value,
+        },
+        Value::Array(entries) => entries.drain(..).map(with_whole_numbers).collect(),
+        Value::Object(entries) => {
+            let entries = std::mem::take(entries).into_iter();
+            let whole = entries.map(|(key, value)| (key, with_whole_numbers(value)));
+            Value::Object(whole.collect())
+        }
+        _ => value,
+    }
+}
+
+/// The same number without a point, if it is so small that it has exactly one such form.
+fn whole(float: f64) -> Option<Value> {
+    format!("{float:.0}").parse::<i64>().ok().map(Value::from)
 }
 
 fn malformed(error: serde_json::Error) -> ControlError {
@@ -242,6 +269,14 @@ mod tests {
         assert!(parse::<Match>(b" ").unwrap().to_user_id.is_none());
         let error = told(parse::<Arm>(b""));
         assert_eq!(error["message"], "invalid body: missing key `scenario`");
+    }
+
+    #[test]
+    fn a_number_without_a_fraction_is_whole_however_it_is_written() {
+        for (times, expected) in [("2", true), ("2.0", true), ("2e3", true), ("2.5", false)] {
+            let body = format!(r#"{{ "scenario": "x", "times": {times} }}"#);
+            assert_eq!(parse::<Arm>(body.as_bytes()).is_ok(), expected, "{times}");
+        }
     }
 
     #[test]

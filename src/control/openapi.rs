@@ -78,7 +78,7 @@ struct Schemas {
 
 impl Schemas {
     fn new() -> Self {
-        let input = schema_settings().with_transform(RecursiveTransform(with_limits));
+        let input = schema_settings().with_transform(RecursiveTransform(with_meaning));
         let input = input.with(|settings| {
             settings.inline_subschemas = true;
             settings.meta_schema = None;
@@ -94,6 +94,13 @@ impl Schemas {
     }
 }
 
+/// What our numbers can hold, where schemars does not say.
+const MAXIMA: [(&str, u64); 3] = [
+    ("uint", usize::MAX as u64),
+    ("uint32", u32::MAX as u64),
+    ("uint64", u64::MAX),
+];
+
 /// What a regular expression can say of our own formats: whoever reads the document does not know them.
 /// Never allows more than is accepted.
 const PATTERNS: [(&str, &str); 7] = [
@@ -107,33 +114,25 @@ const PATTERNS: [(&str, &str); 7] = [
     ("content-id", "^[0-9A-Fa-f]{12}$"),
     (
         "callback-url",
-        r"^https?://[a-z0-9]+(:[1-9][0-9]{0,3})?(/[a-z0-9]+)*$",
+        r"^https?://[a-z][a-z0-9]*(:[1-9][0-9]{0,3})?(/[a-z0-9]+)*$",
     ),
     ("clock", "^(real|manual|[1-9][0-9]{0,5}x)$"),
 ];
 
-/// Spans that a client is ready to wait for, and so is who tries all that the document allows.
-const SHORT_WAIT: &str = r"^(0|[0-9]{1,3}ms|[0-3](\.[0-9]{1,3})?s)$";
-
-/// Says in keywords what only its format says.
-fn with_limits(schema: &mut Schema) {
-    if schema.remove("x-wait").is_some() {
-        schema.insert("pattern".to_owned(), SHORT_WAIT.into());
-        schema.insert("examples".to_owned(), json!(["50ms", "3s"]));
+/// Says in words of JSON Schema what a format means.
+fn with_meaning(schema: &mut Schema) {
+    let Some(format) = schema.get("format").and_then(Value::as_str) else {
         return;
-    }
-    let format = schema.get("format").and_then(Value::as_str);
-    let maximum = match format {
-        Some("uint32") => u64::from(u32::MAX),
-        Some("uint" | "uint64") => u64::MAX,
-        _ => 0,
     };
-    let pattern = PATTERNS.iter().find(|(name, _)| Some(*name) == format);
+    let pattern = PATTERNS.iter().find(|(name, _)| *name == format);
+    let maximum = MAXIMA.iter().find(|(name, _)| *name == format);
     if let Some((_, pattern)) = pattern {
         schema.insert("pattern".to_owned(), (*pattern).into());
     }
-    if maximum > 0 && schema.get("maximum").is_none() {
-        schema.insert("maximum".to_owned(), maximum.into());
+    if let Some((_, maximum)) = maximum
+        && schema.get("maximum").is_none()
+    {
+        schema.insert("maximum".to_owned(), (*maximum).into());
     }
 }
 
@@ -198,10 +197,11 @@ fn parameters(operation: &Operation, schemas: &mut Schemas) -> Vec<Value> {
 
 fn request_body(body: &Body, schemas: &mut Schemas) -> Value {
     let schema = (body.schema)(&mut schemas.input).to_value();
+    // No body counts as `{}`.
+    let may_be_empty = jsonschema::is_valid(&schema, &json!({}));
     json!({
         "description": body.description,
-        // No body counts as an empty object.
-        "required": !jsonschema::is_valid(&schema, &json!({})),
+        "required": !may_be_empty,
         "content": { body.media_type: { "schema": schema, "example": body.example } },
     })
 }
@@ -271,6 +271,33 @@ mod tests {
         for reference in references {
             let pointer = reference.strip_prefix('#').unwrap();
             assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn every_link_leads_to_an_operation_and_its_parameters() {
+        let document = document();
+        let operations = document["paths"].as_object().unwrap().values();
+        let operations: Vec<_> = operations
+            .flat_map(|methods| methods.as_object().unwrap().values())
+            .collect();
+        let links = operations
+            .iter()
+            .flat_map(|operation| operation["responses"].as_object().unwrap().values())
+            .filter_map(|response| response.get("links")?.as_object())
+            .flat_map(|links| links.values());
+        let links: Vec<_> = links.collect();
+        assert!(!links.is_empty());
+        for link in links {
+            let named = |operation: &&&Value| operation["operationId"] == link["operationId"];
+            let operation = operations.iter().find(named).unwrap();
+            let parameters = operation["parameters"].as_array().unwrap();
+            for name in link["parameters"].as_object().unwrap().keys() {
+                let is_known = parameters
+                    .iter()
+                    .any(|parameter| parameter["name"] == **name);
+                assert!(is_known, "{link}");
+            }
         }
     }
 

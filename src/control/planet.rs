@@ -12,6 +12,7 @@ pub(super) fn make_agent_call() -> Value {
         "200": {
             "description": "The call is accepted; its callbacks follow.",
             "content": { "application/json": { "schema": success(), "example": success_example() } },
+            "links": links(),
         },
     });
     for (status, description) in REFUSALS {
@@ -152,6 +153,20 @@ fn success() -> Value {
                 "properties": { "sid": { "type": "string", "format": "uuid" } },
             },
             "timestamp": { "type": "integer", "description": "Milliseconds since the epoch." },
+        },
+    })
+}
+
+/// What can be done in the control API with the call that was made.
+fn links() -> Value {
+    let sid = "$response.body#/data/sid";
+    json!({
+        "record": { "operationId": "get_calls_sid", "parameters": { "sid": sid } },
+        "wait": { "operationId": "get_calls_sid_wait", "parameters": { "sid": sid } },
+        "callee": { "operationId": "post_calls_sid_callee", "parameters": { "sid": sid } },
+        "replay": {
+            "operationId": "post_calls_sid_deliveries_n_replay",
+            "parameters": { "sid": sid, "n": 1 },
         },
     })
 }

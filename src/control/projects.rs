@@ -39,8 +39,8 @@ pub(super) fn routes() -> Vec<Route> {
             .answers::<ProjectView>(200, "The project.")
             .refuses(404, "unknown_project")
             .refuses(409, "api_key_taken")
-            .refuses(409, "open_project")
-            .refuses(409, "another_name"),
+            .refuses(409, "another_name")
+            .refuses(409, "open_project"),
         delete("/projects/{project}", remove)
             .summary("Deletes a project with everything in it.")
             .path_param::<String>("project", NAME)

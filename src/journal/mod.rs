@@ -3,6 +3,7 @@
 //! The life of a call tells its [`CallEntry`] what happens; the record, the log, events, metrics and who
 //! waits follow from that. The journal is written to and asked; it calls nobody.
 
+mod awaited;
 mod entry;
 mod events;
 mod metrics;
@@ -19,12 +20,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+pub(crate) use awaited::Awaited;
 pub(crate) use entry::CallEntry;
 pub(crate) use events::{Event, Events, Happening, ProjectChange, ScenariosChange};
 pub(crate) use metrics::Metrics;
 pub(crate) use query::{CallFilter, RequestFilter};
 pub(crate) use record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall};
 pub(crate) use request::{RequestEntry, RequestRecord};
+pub(crate) use view::Delivered;
 
 use crate::domain::{Moment, Sid};
 use crate::sync::locked;

@@ -104,6 +104,21 @@ struct AttemptView<'a> {
     answer: Option<&'a str>,
 }
 
+/// A callback that is over, however it went, apart from its call's record.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Delivered {
+    pub(crate) sid: Sid,
+    /// The number of the delivery in the call's record.
+    n: usize,
+    pub(crate) callback: Callback,
+    pub(crate) outcome: Outcome,
+    due_at: Option<Moment>,
+    /// What the app server answered.
+    pub(crate) status: Option<u16>,
+    /// Why there is no answer.
+    pub(crate) error: Option<String>,
+}
+
 /// How a call ended.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "End")]
@@ -202,6 +217,25 @@ impl<'a> EndView<'a> {
             user_rel_code: end.user_rel_code.as_deref(),
             duration: end.times.duration(),
         }
+    }
+}
+
+impl CallEntry {
+    /// The delivery of this index, if there is one.
+    pub(crate) fn delivered(&self, index: usize) -> Option<Delivered> {
+        self.read(|record| {
+            let delivery = record.deliveries.get(index)?;
+            let result = delivery.attempts.last().map(|attempt| &attempt.result);
+            Some(Delivered {
+                sid: record.sid,
+                n: index + 1,
+                callback: delivery.callback,
+                outcome: delivery.outcome,
+                due_at: delivery.due_at,
+                status: result.and_then(|r| r.as_ref().ok().map(|(status, _)| *status)),
+                error: result.and_then(|r| r.as_ref().err().cloned()),
+            })
+        })
     }
 }
 

@@ -7,10 +7,12 @@ use crate::domain::MakeCall;
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// The ranks of the conditions that ask for a value, by field and value.
-    exact: Vec<(Field, HashMap<Box<str>, Vec<usize>>)>,
+    exact: Vec<(Field, RanksByValue)>,
     /// The ranks of those that only ask for patterns.
     others: Vec<usize>,
 }
+
+type RanksByValue = HashMap<Box<str>, Vec<usize>>;
 
 impl Index {
     /// Of conditions in the order of their ranks.
@@ -32,7 +34,7 @@ impl Index {
         index
     }
 
-    fn by_value(&mut self, field: Field) -> &mut HashMap<Box<str>, Vec<usize>> {
+    fn by_value(&mut self, field: Field) -> &mut RanksByValue {
         let known = self.exact.iter().position(|(known, _)| *known == field);
         let place = known.unwrap_or_else(|| {
             self.exact.push((field, HashMap::new()));

@@ -220,8 +220,8 @@ impl Default for LimitsFile {
     }
 }
 
-/// Who may use the control API.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+/// Who may use the control API, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ControlFile {
     /// What everything under `/_emulator/` but health and inbox asks for as bearer token; `null` for nothing.
@@ -230,6 +230,18 @@ pub(super) struct ControlFile {
     /// Hosts by which the control API may be called, beside addresses, `localhost` and names without dots.
     #[schemars(inner(length(min = 1)))]
     pub allow_hosts: Vec<String>,
+    /// How long a request such as `wait` or `verify` may wait; who asks for more gets this.
+    pub longest_wait: HumanDuration,
+}
+
+impl Default for ControlFile {
+    fn default() -> Self {
+        Self {
+            token: None,
+            allow_hosts: Vec::new(),
+            longest_wait: HumanDuration(Duration::from_secs(600)),
+        }
+    }
 }
 
 /// The shape of the file, compiled once.

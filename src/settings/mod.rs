@@ -51,7 +51,7 @@ pub(crate) struct Settings {
     pub delivery: DeliverySettings,
     /// What is held in memory at most.
     pub limits: Limits,
-    /// Who may use the control API.
+    /// Who may use the control API, and how.
     pub control: ControlSettings,
     /// What is not publicly known of Planet, each as a choice.
     pub fidelity: Fidelity,
@@ -158,6 +158,8 @@ pub(crate) struct ControlSettings {
     /// Hosts by which it may be called, such as `emulator.example.com` or `*.example.com`, beside
     /// those that no foreign web page can pose as.
     pub allow_hosts: Vec<String>,
+    /// How long a request may wait at most.
+    pub longest_wait: Duration,
 }
 
 impl Default for Settings {
@@ -199,6 +201,7 @@ impl Settings {
             control: ControlSettings {
                 token: file.control.token,
                 allow_hosts: file.control.allow_hosts,
+                longest_wait: file.control.longest_wait.0,
             },
             fidelity: file.fidelity,
             log: file.log,

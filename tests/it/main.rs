@@ -11,6 +11,7 @@ mod control_docs;
 mod control_inputs;
 mod control_safety;
 mod doctor;
+mod embed;
 mod errors;
 mod events;
 mod exec;

@@ -1,68 +1,9 @@
-//! The embeddable face: an emulator inside a Rust test.
-
+use super::Emulator;
 use crate::clock::ClockMode;
 use crate::scenario::{ScenarioFiles, ScenarioStore};
 use crate::settings::{self, Layers, Settings, SettingsOverrides};
-use crate::startup::{self, Running};
+use crate::startup;
 use crate::yaml::Source;
-
-/// A running emulator on a port of its own; it stops when dropped.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> anyhow::Result<()> {
-/// use planet_emulator::Emulator;
-///
-/// let emulator = Emulator::builder()
-///     .scenario("name: declines\nmatch: { to_user_id: alice }\ncallee: { action: decline, after: 1s }")
-///     .clock("1000x")
-///     .start()
-///     .await?;
-///
-/// // Point your app server's Planet base URL here:
-/// assert!(emulator.url().starts_with("http://127.0.0.1:"));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug)]
-pub struct Emulator(Running);
-
-impl Emulator {
-    /// An emulator in open mode, with nothing but the built-in scenarios, not started yet.
-    pub fn builder() -> EmulatorBuilder {
-        EmulatorBuilder::default()
-    }
-
-    /// The base URL, without a slash at the end.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> anyhow::Result<()> {
-    /// let emulator = planet_emulator::Emulator::builder().start().await?;
-    /// let health = format!("{}/_emulator/health", emulator.url());
-    /// # assert!(health.ends_with("/_emulator/health"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn url(&self) -> String {
-        self.0.url()
-    }
-
-    /// Stops and waits until that is done: callbacks in flight are given the `shutdown_grace`. Gives
-    /// back how many callbacks were abandoned.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> anyhow::Result<()> {
-    /// let emulator = planet_emulator::Emulator::builder().start().await?;
-    /// assert_eq!(emulator.stop().await, 0);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn stop(self) -> usize {
-        self.0.stop().await
-    }
-}
 
 /// What an [`Emulator`] shall be like. Listens on a free port of 127.0.0.1 unless told otherwise.
 #[derive(Debug, Clone, Default)]
@@ -130,7 +71,18 @@ impl EmulatorBuilder {
         self
     }
 
-    /// How time passes: `real` or a speed such as `20x`.
+    /// How time passes: `real`, a speed such as `20x`, or `manual`, where it stands still unless it is
+    /// moved by [`Emulator::advance`] and the like.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// # use planet_emulator::Emulator;
+    /// let emulator = Emulator::builder().clock("manual").start().await?;
+    /// assert!(emulator.advance_until_idle().await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn clock(mut self, mode: impl Into<String>) -> Self {
         self.clock = Some(mode.into());
         self
