@@ -14,7 +14,7 @@ use crate::journal::RequestRecord;
 use crate::wire::{ErrorAnswer, SuccessAnswer};
 
 /// The answer to a call that is accepted; the call's life begins once it has been written.
-pub(super) fn accept(life: Life, now: Moment) -> HttpResponse<AnswerBody> {
+pub(super) fn accept(life: Box<Life>, now: Moment) -> HttpResponse<AnswerBody> {
     let answer = SuccessAnswer::new(life.entry().sid(), now);
     let text = serde_json::to_vec(&answer).unwrap_or_default();
     HttpResponse::Ok()
@@ -63,7 +63,7 @@ pub(super) struct AnswerBody {
 }
 
 /// Also when the client has gone: the call was accepted, so it happens.
-struct BeginOnDrop(Option<Life>);
+struct BeginOnDrop(Option<Box<Life>>);
 
 impl Drop for BeginOnDrop {
     fn drop(&mut self) {

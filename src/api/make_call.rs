@@ -2,12 +2,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use actix_web::body::{BoxBody, EitherBody};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{FutureExt as _, StreamExt as _};
 use percent_encoding::percent_decode_str;
 
 use super::answer::{AnswerBody, accept, error_response, refuse, request_record};
+use super::method_not_allowed;
 use crate::call::Life;
 use crate::clock::Clock;
 use crate::domain::Moment;
@@ -33,7 +35,11 @@ pub(super) async fn make_agent_call(
     core: web::Data<Core>,
     limit: web::Data<BodyLimit>,
 ) -> Answer {
-    guarded(&core, &request, answer(&request, payload, &core, **limit)).await
+    if request.method() != Method::POST {
+        return method_not_allowed(&request, &core).map_into_right_body();
+    }
+    let answering = answer(&request, payload, &core, **limit);
+    guarded(&core, &request, answering).await
 }
 
 /// Answers a panic as Planet answers what it cannot categorise (contract 5.1).
@@ -80,7 +86,11 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    async fn take(&mut self, payload: web::Payload, limit: BodyLimit) -> Result<Life, Refusal> {
+    async fn take(
+        &mut self,
+        payload: web::Payload,
+        limit: BodyLimit,
+    ) -> Result<Box<Life>, Refusal> {
         let headers = self.request.headers();
         let accept = joined(headers, header::ACCEPT);
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -100,7 +110,7 @@ impl Exchange<'_> {
             .place(project, &catalog, headers.scenario, &path, &self.body)
     }
 
-    fn accept(&self, life: Life, now: Moment) -> HttpResponse<AnswerBody> {
+    fn accept(&self, life: Box<Life>, now: Moment) -> HttpResponse<AnswerBody> {
         let record = request_record(self.request, now);
         let record = life.entry().read(|call| {
             let placed = &call.placed;
