@@ -290,7 +290,7 @@ impl Core {
         scenario: Option<&str>,
         path: &CalleePath,
         body: &[u8],
-    ) -> Result<Life, Refusal> {
+    ) -> Result<Box<Life>, Refusal> {
         let begun = project.begin();
         let (run, activity) =
             begun.ok_or_else(|| ErrorAnswer::new(503, "the project takes no calls any more"))?;
@@ -468,13 +468,14 @@ fn choose(
 fn targets_of(project: &ProjectSettings, access: Access, base: &Url) -> Targets {
     let target = |callback: Callback| {
         let configured = project.callbacks.get(callback).cloned();
-        match access {
+        let url = match access {
             Access::Open => {
                 let inbox = || base.join(&format!("/_emulator/inbox/{callback}")).ok();
                 configured.or_else(inbox)
             }
             Access::Strict => configured,
-        }
+        };
+        url.map(Arc::new)
     };
     Targets {
         notify: target(Callback::Notify),

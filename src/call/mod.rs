@@ -123,8 +123,8 @@ impl Life {
         (line, activity): (Arc<Line>, Activity),
         entry: Arc<CallEntry>,
         accepted_at: Moment,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             sid,
             call,
             plan,
@@ -138,7 +138,7 @@ impl Life {
             phone: None,
             acted: None,
             copies: Copies::default(),
-        }
+        })
     }
 
     /// Its place in the journal.
@@ -186,7 +186,7 @@ impl Life {
 
     /// Lives the call to its end, or until its project is reset. To be begun once the API's answer has
     /// been written.
-    pub(crate) async fn live(self) {
+    pub(crate) async fn live(self: Box<Self>) {
         let dismissal = self.activity.dismissal();
         tokio::select! {
             biased;
@@ -195,7 +195,7 @@ impl Life {
         }
     }
 
-    async fn live_on(mut self) {
+    async fn live_on(mut self: Box<Self>) {
         let answered = self.answer_due();
         if self.plan.agent_call_status.send == SendWhen::BeforeNotify {
             let result = self.plan.result.clone();
@@ -421,7 +421,7 @@ impl Life {
         }
     }
 
-    async fn settle(self) {
+    async fn settle(self: Box<Self>) {
         self.copies.finished(&self.activity).await;
         self.line.journal.settle(&self.entry);
     }
@@ -449,4 +449,20 @@ fn ends(verdict: &Result<Moment, NotInitiated>) -> bool {
     verdict
         .as_ref()
         .map_or_else(|failure| failure.end.is_some(), |_| true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_life_of_a_call_that_waits_takes_little_memory() {
+        let future = size_of_future(Life::live);
+        assert!(future <= 1_024, "{future} bytes");
+        assert!(size_of::<Life>() <= 384, "{} bytes", size_of::<Life>());
+    }
 }

@@ -6,22 +6,22 @@ use url::Url;
 
 use super::{Life, Line};
 use crate::clock::{Activity, Parking};
-use crate::delivery::{Attempt, shown, with_query};
+use crate::delivery::Attempt;
 use crate::domain::{Callback, Moment, PlannedDelivery, Redirects, SendWhen};
-use crate::journal::{AttemptRecord, CallEntry, Outcome};
+use crate::journal::{AttemptRecord, CallEntry, Message, Outcome};
 use crate::sync::locked;
 use crate::wire::Parameters;
 
 /// Where a project's callbacks go; `None` where no URL is registered.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Targets {
-    pub(crate) notify: Option<Url>,
-    pub(crate) agent_call_status: Option<Url>,
-    pub(crate) call_event: Option<Url>,
+    pub(crate) notify: Option<Arc<Url>>,
+    pub(crate) agent_call_status: Option<Arc<Url>>,
+    pub(crate) call_event: Option<Arc<Url>>,
 }
 
 impl Targets {
-    pub(crate) fn of(&self, callback: Callback) -> Option<&Url> {
+    pub(crate) fn of(&self, callback: Callback) -> Option<&Arc<Url>> {
         match callback {
             Callback::Notify => self.notify.as_ref(),
             Callback::AgentCallStatus => self.agent_call_status.as_ref(),
@@ -154,6 +154,17 @@ impl Life {
         due: Moment,
         parameters: Parameters,
     ) -> Sent {
+        // Boxed: a call that merely waits need not hold what only sending takes.
+        Box::pin(self.send_in_place(callback, planned, due, parameters)).await
+    }
+
+    async fn send_in_place(
+        &mut self,
+        callback: Callback,
+        planned: &PlannedDelivery,
+        due: Moment,
+        parameters: Parameters,
+    ) -> Sent {
         if planned.send == SendWhen::Never {
             self.entry.drop_delivery(callback);
             return Sent::NotWanted;
@@ -166,10 +177,14 @@ impl Life {
             return Sent::NoUrl;
         };
         let parameters = self.wire_order(callback, parameters.edited(&planned.edits));
+        let message = Message {
+            target: target.clone(),
+            parameters: Arc::new(parameters),
+        };
         let sending = Sending {
             callback,
-            url: with_query(target, &parameters.query()),
-            parameters,
+            url: message.url(),
+            message,
             line: self.line.clone(),
             entry: self.entry.clone(),
         };
@@ -188,7 +203,7 @@ impl Life {
 struct Sending {
     callback: Callback,
     url: Url,
-    parameters: Parameters,
+    message: Message,
     line: Arc<Line>,
     entry: Arc<CallEntry>,
 }
@@ -218,19 +233,21 @@ impl Line {
         entry: Arc<CallEntry>,
         index: usize,
     ) -> Result<usize, NotReplayable> {
-        let (callback, parameters) = entry.read(|record| {
+        let (callback, before) = entry.read(|record| {
             let delivery = record.deliveries.get(index);
             let delivery = delivery.ok_or(NotReplayable::Unknown)?;
-            match delivery.due_at {
-                Some(_) => Ok((delivery.callback, delivery.parameters.clone())),
-                None => Err(NotReplayable::NeverSent),
-            }
+            let message = delivery.message.clone();
+            Ok((delivery.callback, message.ok_or(NotReplayable::NeverSent)?))
         })?;
         let target = self.targets.of(callback).ok_or(NotReplayable::NoUrl)?;
+        let message = Message {
+            target: target.clone(),
+            ..before
+        };
         let sending = Sending {
             callback,
-            url: with_query(target, &parameters.query()),
-            parameters,
+            url: message.url(),
+            message,
             line: self.clone(),
             entry,
         };
@@ -266,11 +283,8 @@ impl Sending {
     /// Sends it, which was to happen at `due`; the journal has it from the moment it is on its way. Gives
     /// back its index there. Never returns if the project is reset before it is on its way.
     async fn send(&self, activity: &Activity, due: Moment) -> (usize, Sent) {
-        let url = shown(&self.url);
-        let parameters = self.parameters.clone();
-        let index = self
-            .entry
-            .begin_delivery(self.callback, due, url, parameters);
+        let message = self.message.clone();
+        let index = self.entry.begin_delivery(self.callback, due, message);
         let turn = activity.unless_closed(self.line.courier.turn(&self.url));
         let turn = turn.await;
         let sent_at = activity.now();

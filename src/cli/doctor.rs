@@ -10,10 +10,11 @@ use super::container;
 use super::diagnosis::{Diagnosis, Verdict, of_answer, of_error, of_missing};
 use super::exit::{FAULTS, cannot_start, say, talk};
 use super::serve::{ServeArgs, settings_of};
-use crate::delivery::{Courier, shown};
+use crate::delivery::Courier;
 use crate::domain::Callback;
 use crate::emulator::delivery_options;
 use crate::settings::{ProjectSettings, Settings};
+use crate::wire::shown;
 
 #[derive(Debug, Args)]
 #[command(

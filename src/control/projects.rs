@@ -9,11 +9,11 @@ use serde_json::json;
 
 use super::route::{Route, delete, get, post, put};
 use super::{Body, ControlError, NAME, clocks::ClockView};
-use crate::delivery::shown;
 use crate::domain::{Callback, HumanDuration};
 use crate::emulator::Core;
 use crate::project::{Project, Taken};
 use crate::settings::{Identity, ProjectRequest};
+use crate::wire::shown;
 use crate::yaml::nearest;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -108,7 +108,7 @@ impl From<&Project> for ProjectView {
     fn from(project: &Project) -> Self {
         let settings = &project.settings;
         let run = project.run();
-        let url = |callback: Callback| run.line.targets.of(callback).map(shown);
+        let url = |callback: Callback| run.line.targets.of(callback).map(|url| shown(url));
         Self {
             name: project.name.clone(),
             service_id: settings

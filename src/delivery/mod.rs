@@ -24,7 +24,6 @@ use crate::domain::Redirects;
 
 pub(crate) use self::client::tls;
 pub(crate) use self::error::DeliveryError;
-pub(crate) use self::url::{shown, with_query};
 
 /// How callbacks are sent.
 #[derive(Debug, Clone)]

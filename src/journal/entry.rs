@@ -4,11 +4,10 @@ use tokio::sync::Notify;
 
 use super::events::Happening;
 use super::news::News;
-use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, StateRecord};
+use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Message, Outcome, StateRecord};
 use crate::clock::Clock;
 use crate::domain::{CallEnd, CallState, Callback, Moment, Sid};
 use crate::sync::locked;
-use crate::wire::Parameters;
 
 /// One call in the journal: its life tells here what happens.
 #[derive(Debug)]
@@ -92,16 +91,14 @@ impl CallEntry {
         self.put_delivery(unsent);
     }
 
-    /// A callback is on its way from now on, to `url` without secrets. Gives back its index, by which
-    /// to tell the rest.
+    /// A callback is on its way from now on. Gives back its index, by which to tell the rest.
     pub(crate) fn begin_delivery(
         &self,
         callback: Callback,
         due: Moment,
-        url: String,
-        parameters: Parameters,
+        message: Message,
     ) -> usize {
-        self.put_delivery(DeliveryRecord::begun(callback, due, url, parameters))
+        self.put_delivery(DeliveryRecord::begun(callback, due, message))
     }
 
     fn put_delivery(&self, delivery: DeliveryRecord) -> usize {

@@ -199,7 +199,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::journal::sample::{at, conforms, opened};
+    use crate::journal::sample::{at, conforms, message, opened};
     use crate::journal::{AttemptRecord, Journal, RequestRecord};
     use crate::wire::ErrorAnswer;
 
@@ -267,8 +267,8 @@ mod tests {
     fn what_happens_is_told_in_order() {
         let journal = Journal::new(10);
         let entry = opened(&journal, 1);
-        let url = "http://127.0.0.1:3000/".to_owned();
-        let index = entry.begin_delivery(Callback::Notify, at(5), url, Default::default());
+        let message = message("http://127.0.0.1:3000/", Default::default());
+        let index = entry.begin_delivery(Callback::Notify, at(5), message);
         let attempt = AttemptRecord {
             sent_at: at(5),
             lateness: Default::default(),

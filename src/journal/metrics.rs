@@ -207,7 +207,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::domain::{CallState, Callback};
-    use crate::journal::sample::{at, opened};
+    use crate::journal::sample::{at, message, opened};
     use crate::journal::{AttemptRecord, Journal, Outcome, RequestRecord};
     use crate::wire::ErrorAnswer;
 
@@ -215,8 +215,8 @@ mod tests {
     fn metrics_follow_from_what_is_told() {
         let journal = Journal::new(1);
         let settled = opened(&journal, 1);
-        let url = "http://127.0.0.1:3000/".to_owned();
-        let index = settled.begin_delivery(Callback::Notify, at(0), url, Default::default());
+        let message = message("http://127.0.0.1:3000/", Default::default());
+        let index = settled.begin_delivery(Callback::Notify, at(0), message);
         let attempt = |result| AttemptRecord {
             sent_at: at(2),
             lateness: Duration::from_millis(2),

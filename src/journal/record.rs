@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use url::Url;
 
 use crate::clock::Clock;
 use crate::domain::{CallEnd, CallState, Callback, MakeCall, Moment, Sid};
-use crate::wire::Parameters;
+use crate::wire::{Parameters, with_query};
 
 /// A call and how it came to its scenario: what is known when it is accepted.
 #[derive(Debug)]
@@ -52,10 +53,24 @@ pub(crate) struct DeliveryRecord {
     pub(crate) callback: Callback,
     pub(crate) outcome: Outcome,
     pub(crate) due_at: Option<Moment>,
-    /// Without secrets.
-    pub(crate) url: Option<Box<str>>,
-    pub(crate) parameters: Parameters,
+    /// What was sent, or is on its way.
+    pub(crate) message: Option<Message>,
     pub(crate) attempts: Vec<AttemptRecord>,
+}
+
+/// What a callback says, and to whom. Kept apart: together they would be one more text for each callback.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    /// The registered URL, which may hold a password.
+    pub(crate) target: Arc<Url>,
+    pub(crate) parameters: Arc<Parameters>,
+}
+
+impl Message {
+    /// Where it is sent.
+    pub(crate) fn url(&self) -> Url {
+        with_query(&self.target, &self.parameters.query())
+    }
 }
 
 /// What became of a callback.
@@ -158,16 +173,10 @@ impl CallRecord {
 
 impl DeliveryRecord {
     /// A callback on its way.
-    pub(super) fn begun(
-        callback: Callback,
-        due: Moment,
-        url: String,
-        parameters: Parameters,
-    ) -> Self {
+    pub(super) fn begun(callback: Callback, due: Moment, message: Message) -> Self {
         Self {
             due_at: Some(due),
-            url: Some(url.into()),
-            parameters,
+            message: Some(message),
             ..Self::unsent(callback, Outcome::Pending)
         }
     }
@@ -178,8 +187,7 @@ impl DeliveryRecord {
             callback,
             outcome,
             due_at: None,
-            url: None,
-            parameters: Parameters::default(),
+            message: None,
             attempts: Vec::new(),
         }
     }

@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::{CallEntry, CallRecord, Journal, PlacedCall};
+use super::{CallEntry, CallRecord, Journal, Message, PlacedCall};
 use crate::clock::{Clock, ClockMode};
 use crate::domain::{MakeCall, Moment, Sid};
+use crate::wire::Parameters;
 
 /// So many milliseconds after the epoch.
 pub(super) fn at(millis: u64) -> Moment {
@@ -44,4 +45,11 @@ pub(super) fn conforms<T: JsonSchema>(json: &Value) {
     let schema = jsonschema::validator_for(schema.as_value()).unwrap();
     let faults: Vec<_> = schema.iter_errors(json).map(|e| e.to_string()).collect();
     assert!(faults.is_empty(), "{json}: {faults:?}");
+}
+
+pub(super) fn message(target: &str, parameters: Parameters) -> Message {
+    Message {
+        target: Arc::new(target.parse().unwrap()),
+        parameters: Arc::new(parameters),
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, Value};
 use super::CallEntry;
 use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, StateRecord};
 use crate::domain::{CallEnd, CallState, Callback, DisconnectReason, Moment, Sid, Terminate};
-use crate::wire::Parameters;
+use crate::wire::{Parameters, shown};
 
 /// Everything about one call.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -76,11 +76,11 @@ struct DeliveryView<'a> {
     due_at: Option<Moment>,
     /// Where it was sent, without a password; null if it was not.
     #[schemars(extend("format" = "uri"))]
-    url: Option<&'a str>,
+    url: Option<String>,
     /// Its parameters, in the order in which they are sent.
     #[serde(serialize_with = "by_name")]
     #[schemars(with = "BTreeMap<String, String>")]
-    parameters: &'a Parameters,
+    parameters: Option<&'a Parameters>,
     /// Each try to send it.
     attempts: Vec<AttemptView<'a>>,
 }
@@ -184,8 +184,14 @@ impl<'a> DeliveryView<'a> {
             callback: delivery.callback,
             outcome: delivery.outcome,
             due_at: delivery.due_at,
-            url: delivery.url.as_deref(),
-            parameters: &delivery.parameters,
+            url: delivery
+                .message
+                .as_ref()
+                .map(|message| shown(&message.url())),
+            parameters: delivery
+                .message
+                .as_ref()
+                .map(|message| &*message.parameters),
             attempts: delivery.attempts.iter().map(AttemptView::of).collect(),
         }
     }
@@ -266,8 +272,11 @@ fn as_it_came<S: Serializer>(body: &&str, serializer: S) -> Result<S::Ok, S::Err
     json.serialize(serializer)
 }
 
-fn by_name<S: Serializer>(parameters: &&Parameters, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(parameters.iter())
+fn by_name<S: Serializer>(
+    parameters: &Option<&Parameters>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(parameters.iter().flat_map(|parameters| parameters.iter()))
 }
 
 /// Milliseconds with one decimal: enough for a person, stable to read.
@@ -280,7 +289,7 @@ mod tests {
     use super::*;
     use crate::domain::{CallTimes, ParameterEdits};
     use crate::journal::Journal;
-    use crate::journal::sample::{at, conforms, opened};
+    use crate::journal::sample::{at, conforms, message, opened};
 
     /// A call with a bit of everything.
     fn eventful() -> Arc<CallEntry> {
@@ -291,8 +300,8 @@ mod tests {
             ..ParameterEdits::default()
         };
         let parameters = Parameters::default().edited(&edits);
-        let url = "http://127.0.0.1:3000/notify?sid=1".to_owned();
-        let index = entry.begin_delivery(Callback::Notify, at(50), url.clone(), parameters.clone());
+        let message = message("http://127.0.0.1:3000/notify", parameters);
+        let index = entry.begin_delivery(Callback::Notify, at(50), message.clone());
         let attempt = AttemptRecord {
             sent_at: at(51),
             lateness: Duration::from_micros(1_040),
@@ -310,7 +319,7 @@ mod tests {
         };
         entry.ends(CallEnd::new(DisconnectReason::Decline, times));
         entry.enter(CallState::Ended, at(60));
-        let index = entry.begin_delivery(Callback::CallEvent, at(70), url, parameters);
+        let index = entry.begin_delivery(Callback::CallEvent, at(70), message);
         let attempt = AttemptRecord {
             sent_at: at(70),
             lateness: Duration::ZERO,

@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod callback_query;
+mod callback_url;
 mod param;
 
 pub(crate) use answer::{ErrorAnswer, ErrorData, SuccessAnswer, Violation};
@@ -10,3 +11,4 @@ pub(crate) use body::{JsonKind, JsonObject, MakeCallBody, string_of};
 pub(crate) use callback_query::{
     Parameters, agent_call_status_parameters, call_event_parameters, notify_parameters,
 };
+pub(crate) use callback_url::{shown, with_query};
