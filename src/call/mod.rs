@@ -163,12 +163,21 @@ impl Life {
     /// Lives until the API's answer is due. Gives back the time of the answer; `None` if the project
     /// was reset meanwhile.
     pub(crate) async fn live_until_answer(&mut self) -> Option<Moment> {
+        if self.is_answered_at_once() {
+            return Some(self.now());
+        }
         let dismissal = self.activity.dismissal();
         tokio::select! {
             biased;
             () = self.lead_up_to_answer() => Some(self.now()),
             () = dismissal.comes() => None,
         }
+    }
+
+    fn is_answered_at_once(&self) -> bool {
+        let plan = &self.plan;
+        let sends = [plan.notify.send, plan.agent_call_status.send];
+        plan.response_after.is_zero() && !sends.contains(&SendWhen::BeforeResponse)
     }
 
     async fn lead_up_to_answer(&mut self) {

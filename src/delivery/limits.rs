@@ -1,6 +1,10 @@
 use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::available_parallelism;
 
+use thread_local::ThreadLocal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
@@ -8,8 +12,46 @@ use super::url::place;
 use crate::sync::locked;
 
 /// How many callbacks may be in flight, in all and to one host.
+///
+/// Each thread has its share. Were the places common, nearly every callback that is over would have to
+/// wake the next one on another thread.
 #[derive(Debug)]
 pub(super) struct Limits {
+    shares: Box<[Share]>,
+    /// Which share is a thread's.
+    of_thread: ThreadLocal<usize>,
+    threads: AtomicUsize,
+}
+
+impl Limits {
+    pub(super) fn new(total: usize, per_host: usize) -> Self {
+        let threads = available_parallelism().map_or(1, NonZero::get);
+        // A bound that is lower than the number of threads is kept all the same.
+        let count = threads.min(total).min(per_host).max(1);
+        let share = || Share::new(total / count, per_host / count);
+        Self {
+            shares: std::iter::repeat_with(share).take(count).collect(),
+            of_thread: ThreadLocal::new(),
+            threads: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits for a place, first at the host: a queue before a slow host then holds no other up.
+    pub(super) async fn enter(&self, url: &Url) -> Place {
+        let next = || self.threads.fetch_add(1, Ordering::Relaxed);
+        let share = *self.of_thread.get_or(next) % self.shares.len();
+        self.shares[share].enter(url).await
+    }
+
+    #[cfg(test)]
+    pub(super) fn visitors(&self) -> usize {
+        self.shares.iter().map(Share::visitors).sum()
+    }
+}
+
+/// The places of some threads.
+#[derive(Debug)]
+struct Share {
     total: Arc<Semaphore>,
     per_host: usize,
     hosts: Arc<Mutex<Hosts>>,
@@ -32,8 +74,8 @@ pub(super) struct Place {
     _visit: Visit,
 }
 
-impl Limits {
-    pub(super) fn new(total: usize, per_host: usize) -> Self {
+impl Share {
+    fn new(total: usize, per_host: usize) -> Self {
         let sensible = |bound: usize| bound.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             total: Arc::new(Semaphore::new(sensible(total))),
@@ -42,8 +84,7 @@ impl Limits {
         }
     }
 
-    /// Waits for a place, first at the host: a queue before a slow host then holds no other up.
-    pub(super) async fn enter(&self, url: &Url) -> Place {
+    async fn enter(&self, url: &Url) -> Place {
         let (visit, places) = self.visit(place(url));
         // Only a closed semaphore refuses, and nothing closes these.
         let of_host = places.acquire_owned().await.ok();
@@ -69,7 +110,7 @@ impl Limits {
     }
 
     #[cfg(test)]
-    pub(super) fn visitors(&self) -> usize {
+    fn visitors(&self) -> usize {
         locked(&self.hosts).values().map(|host| host.visitors).sum()
     }
 }

@@ -19,3 +19,17 @@ pub(super) fn sources() -> Vec<Source> {
     });
     sources.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::file::SHAPE;
+
+    #[test]
+    fn the_shipped_scenarios_are_as_the_schema_says() {
+        for source in sources() {
+            let documents = SHAPE.read_all(&source).unwrap();
+            assert_eq!(documents.len(), 1, "{}", source.name);
+        }
+    }
+}

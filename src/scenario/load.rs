@@ -89,7 +89,8 @@ pub(crate) fn catalog_of(
         return Err(LoadError::Faults(faults));
     }
     for source in builtin::sources() {
-        for (document, file) in SHAPE.read_all(&source).map_err(LoadError::Faults)? {
+        for document in Document::salvage(&source).documents {
+            let file = SHAPE.read_sound(&document).map_err(LoadError::Faults)?;
             let scenario = scenario_of(&document, file, Origin::BuiltIn);
             scenarios.push((scenario.map_err(LoadError::Faults)?, None));
         }
