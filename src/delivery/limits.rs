@@ -58,7 +58,7 @@ struct Share {
 }
 
 /// The hosts with a callback in flight or waiting, by host and port. The others take no memory.
-type Hosts = HashMap<String, Host>;
+type Hosts = HashMap<Arc<str>, Host>;
 
 #[derive(Debug)]
 struct Host {
@@ -85,7 +85,7 @@ impl Share {
     }
 
     async fn enter(&self, url: &Url) -> Place {
-        let (visit, places) = self.visit(place(url));
+        let (visit, places) = self.visit(place(url).into());
         // Only a closed semaphore refuses, and nothing closes these.
         let of_host = places.acquire_owned().await.ok();
         let total = Arc::clone(&self.total).acquire_owned().await.ok();
@@ -96,7 +96,7 @@ impl Share {
         }
     }
 
-    fn visit(&self, name: String) -> (Visit, Arc<Semaphore>) {
+    fn visit(&self, name: Arc<str>) -> (Visit, Arc<Semaphore>) {
         let mut hosts = locked(&self.hosts);
         let host = hosts.entry(name.clone()).or_insert_with(|| Host {
             places: Arc::new(Semaphore::new(self.per_host)),
@@ -119,7 +119,7 @@ impl Share {
 #[derive(Debug)]
 struct Visit {
     hosts: Arc<Mutex<Hosts>>,
-    name: String,
+    name: Arc<str>,
 }
 
 impl Drop for Visit {
