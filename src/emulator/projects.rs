@@ -1,0 +1,105 @@
+//! Projects that come, change and go while the emulator runs.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::Core;
+use crate::call::{Line, Targets};
+use crate::clock::Clock;
+use crate::domain::Callback;
+use crate::journal::{Happening, ProjectChange};
+use crate::project::{Project, Taken};
+use crate::settings::{Access, ProjectSettings};
+
+impl Core {
+    /// Adds a project at run time.
+    ///
+    /// # Errors
+    /// When its name or API key is taken.
+    pub(crate) fn add_project(&self, settings: ProjectSettings) -> Result<Arc<Project>, Taken> {
+        let project = Arc::new(self.project(settings));
+        self.projects.add(project.clone())?;
+        self.announce(&project, ProjectChange::Created);
+        Ok(project)
+    }
+
+    /// Puts a project in the place of the one of the same name, of which nothing is left; `None` if there
+    /// is none.
+    ///
+    /// # Errors
+    /// When its API key is another project's.
+    pub(crate) async fn replace_project(
+        &self,
+        settings: ProjectSettings,
+    ) -> Result<Option<Arc<Project>>, Taken> {
+        let project = Arc::new(self.project(settings));
+        let Some(replaced) = self.projects.replace(project.clone())? else {
+            return Ok(None);
+        };
+        self.end_project(&replaced).await;
+        self.announce(&project, ProjectChange::Replaced);
+        Ok(Some(project))
+    }
+
+    /// Takes out a project and everything in it. False if there is none of this name.
+    pub(crate) async fn delete_project(&self, name: &str) -> bool {
+        let Some(project) = self.projects.remove(name) else {
+            return false;
+        };
+        self.end_project(&project).await;
+        self.announce(&project, ProjectChange::Deleted);
+        true
+    }
+
+    async fn end_project(&self, project: &Project) {
+        project.end().await;
+        self.journal
+            .forget(&project.name, project.run().generation + 1);
+    }
+
+    /// A barrier: once this returns, nothing of before happens any more, and nothing of it is on record.
+    pub(crate) async fn reset_project(&self, project: &Project) {
+        let generation = project.reset().await;
+        self.journal.forget(&project.name, generation);
+        self.announce(project, ProjectChange::Reset);
+    }
+
+    fn announce(&self, project: &Project, change: ProjectChange) {
+        let what = Happening::Project { change };
+        self.journal
+            .announce(project.clock.now(), Some(project.name.clone()), what);
+    }
+
+    fn project(&self, settings: ProjectSettings) -> Project {
+        let targets = targets_of(&settings, self.access, &self.base);
+        let line = Line::new(
+            Clock::new(settings.clock),
+            self.courier.clone(),
+            self.fidelity.clone(),
+            Arc::new(targets),
+            self.journal.clone(),
+        );
+        Project::new(settings, line, self.project_defaults.default_audio_duration)
+    }
+}
+
+/// Where the callbacks of a project go: in open mode, to the inbox unless configured.
+fn targets_of(project: &ProjectSettings, access: Access, base: &Url) -> Targets {
+    let target = |callback: Callback| {
+        let configured = project.callbacks.get(callback).cloned();
+        let url = match access {
+            Access::Open => {
+                let inbox = || base.join(&format!("/_emulator/inbox/{callback}")).ok();
+                configured.or_else(inbox)
+            }
+            Access::Strict => configured,
+        };
+        url.map(Arc::new)
+    };
+    Targets {
+        notify: target(Callback::Notify),
+        agent_call_status: target(Callback::AgentCallStatus),
+        call_event: target(Callback::CallEvent),
+    }
+}
