@@ -84,6 +84,14 @@ impl Core {
             request: text.into(),
         };
         let entry = self.journal.open(CallRecord::new(sid, placed, accepted_at));
+        if chosen_by == ChosenBy::Default
+            && let Some(near) = catalog.nearest_magic_id(&call.to.user_id)
+        {
+            let callee = &call.to.user_id;
+            entry.remark(format!(
+                "no scenario is for the callee `{callee}`: did you mean `{near}`?"
+            ));
+        }
         let line = (run.line.clone(), activity);
         Ok(Life::new(sid, call, plan, line, entry, accepted_at))
     }

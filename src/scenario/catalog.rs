@@ -7,11 +7,14 @@ use serde::Serialize;
 
 use super::file::{Per, Repeat};
 use super::index::Index;
-use super::matching::Conditions;
+use super::matching::{Conditions, Field};
 use super::phases::Phases;
 use super::seed::CallRandom;
 use crate::domain::MakeCall;
 use crate::yaml::nearest;
+
+/// What the callee IDs of the shipped scenarios begin with.
+const MAGIC: &str = "emu-";
 
 /// One scenario, ready to be chosen.
 #[derive(Debug)]
@@ -196,6 +199,15 @@ impl Catalog {
             Some(rank) => (self.by_rank[rank].clone(), ChosenBy::Match),
             None => (self.default.clone(), ChosenBy::Default),
         }
+    }
+
+    /// The magic callee ID that was probably meant by one that no scenario is for.
+    pub(crate) fn nearest_magic_id(&self, to_user_id: &str) -> Option<&str> {
+        if !to_user_id.starts_with(MAGIC) {
+            return None;
+        }
+        let known = self.index.values(Field::ToUserId);
+        nearest(to_user_id, known.filter(|id| id.starts_with(MAGIC)))
     }
 
     /// Every scenario that `call` does not get by its conditions, with the reason; those that are asked

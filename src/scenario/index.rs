@@ -43,6 +43,12 @@ impl Index {
         &mut self.exact[place].1
     }
 
+    /// The values that are asked for in this field.
+    pub(super) fn values(&self, field: Field) -> impl Iterator<Item = &str> {
+        let of_field = self.exact.iter().filter(move |(known, _)| *known == field);
+        of_field.flat_map(|(_, by_value)| by_value.keys().map(|value| &**value))
+    }
+
     /// The lowest rank that `fits`, asking only of those that can.
     pub(super) fn first(&self, call: &MakeCall, fits: impl Fn(usize) -> bool) -> Option<usize> {
         let mut best = usize::MAX;

@@ -69,3 +69,21 @@ fn millis(time: &Value) -> i64 {
     let time: Timestamp = time.as_str().unwrap().parse().unwrap();
     time.as_millisecond()
 }
+
+#[tokio::test]
+async fn a_misspelt_magic_callee_id_is_remarked_on() {
+    let bed = TestBed::start(|builder| builder.clock("1000x")).await;
+    for (callee, remarks) in [
+        (
+            "emu-decline",
+            serde_json::json!([
+                "no scenario is for the callee `emu-decline`: did you mean `emu-declines`?"
+            ]),
+        ),
+        ("emily", serde_json::json!([])),
+        ("emu-answers", serde_json::json!([])),
+    ] {
+        let sid = bed.accepted(callee).await;
+        assert_eq!(bed.settled(&sid).await["remarks"], remarks, "{callee}");
+    }
+}
