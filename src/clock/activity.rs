@@ -39,9 +39,13 @@ impl Activities {
         &self.clock
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+
     /// Begins one more, which is busy; `None` once they are closed.
     pub(crate) fn begin(self: &Arc<Self>) -> Option<Activity> {
-        if self.closed.is_cancelled() {
+        if self.is_closed() {
             return None;
         }
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
@@ -131,7 +135,7 @@ impl Activity {
     /// Waits until the project's time is `due`, not at all if that is past. Never returns once the
     /// activities are closed.
     pub(crate) async fn sleep_until(&self, due: Moment) {
-        if self.of.closed.is_cancelled() {
+        if self.of.is_closed() {
             return self.parked(std::future::pending()).await;
         }
         let clock = &self.of.clock;

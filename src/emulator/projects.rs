@@ -103,3 +103,28 @@ fn targets_of(project: &ProjectSettings, access: Access, base: &Url) -> Targets 
         call_event: target(Callback::CallEvent),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{ScenarioFiles, ScenarioStore};
+    use crate::settings::{Identity, ProjectRequest, Settings};
+
+    #[tokio::test]
+    async fn a_reset_does_not_revive_a_project_that_was_deleted() {
+        let settings = Settings::default();
+        let files = ScenarioFiles::default();
+        let scenarios = ScenarioStore::load(Vec::new(), files, "answered").unwrap();
+        let base = Url::parse("http://127.0.0.1:1").unwrap();
+        let core = Core::new(&settings, scenarios, &base).unwrap();
+        let shop = ProjectRequest::default().settings(Identity::made_up(), &settings);
+        let shop = core.add_project(shop).unwrap();
+        core.reset_project(&shop).await;
+        assert!(shop.begin().is_some());
+
+        core.delete_project(&shop.name).await;
+        core.reset_project(&shop).await;
+
+        assert!(shop.begin().is_none());
+    }
+}

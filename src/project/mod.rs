@@ -72,14 +72,19 @@ impl Project {
     }
 
     /// Begins everything anew and waits until nothing of before is going on: timers are cancelled,
-    /// callbacks in flight are waited for. Gives back the number of the new run.
+    /// callbacks in flight are waited for. What is of a run before the number given back is over. A project
+    /// that has ended stays so.
     pub(crate) async fn reset(&self) -> u64 {
         let (ended, generation) = {
             let mut run = write(&self.run);
-            let next = Arc::new(run.next());
-            let generation = next.generation;
-            run.line.activities.close();
-            (std::mem::replace(&mut *run, next), generation)
+            if run.line.activities.is_closed() {
+                (run.clone(), run.generation + 1)
+            } else {
+                run.line.activities.close();
+                let next = Arc::new(run.next());
+                let generation = next.generation;
+                (std::mem::replace(&mut *run, next), generation)
+            }
         };
         ended.line.activities.over().await;
         generation
