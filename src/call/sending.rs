@@ -1,5 +1,6 @@
 use std::sync::{Arc, Mutex};
 
+use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use url::Url;
@@ -147,55 +148,48 @@ impl Drop for CopyUnderWay {
 
 impl Life {
     /// Sends one callback as planned, and starts its copies.
-    pub(super) async fn send(
-        &mut self,
+    ///
+    /// Boxed: a call that merely waits need not hold what only sending takes.
+    pub(super) fn send<'a>(
+        &'a mut self,
         callback: Callback,
-        planned: &PlannedDelivery,
+        planned: &'a PlannedDelivery,
         due: Moment,
         parameters: Parameters,
-    ) -> Sent {
-        // Boxed: a call that merely waits need not hold what only sending takes.
-        Box::pin(self.send_in_place(callback, planned, due, parameters)).await
-    }
-
-    async fn send_in_place(
-        &mut self,
-        callback: Callback,
-        planned: &PlannedDelivery,
-        due: Moment,
-        parameters: Parameters,
-    ) -> Sent {
-        if planned.send == SendWhen::Never {
-            self.entry.drop_delivery(callback);
-            return Sent::NotWanted;
-        }
-        let Some(target) = self.line.targets.of(callback) else {
-            self.entry.drop_delivery(callback);
-            self.entry.remark(format!(
-                "{callback} was not sent: no URL is registered for it"
-            ));
-            return Sent::NoUrl;
-        };
-        let parameters = self.wire_order(callback, parameters.edited(&planned.edits));
-        let message = Message {
-            target: target.clone(),
-            parameters: Arc::new(parameters),
-        };
-        let sending = Sending {
-            callback,
-            url: message.url(),
-            message,
-            line: self.line.clone(),
-            entry: self.entry.clone(),
-        };
-        self.activity.sleep_until(due).await;
-        let (_, sent) = sending.send(&self.activity, due).await;
-        if planned.copies > 1 {
-            let dues = (1..planned.copies).map(|copy| due + planned.copies_every * copy);
-            let under_way = self.copies.begin();
-            tokio::spawn(sending.send_again(self.activity.branch(), dues.collect(), under_way));
-        }
-        sent
+    ) -> BoxFuture<'a, Sent> {
+        Box::pin(async move {
+            if planned.send == SendWhen::Never {
+                self.entry.drop_delivery(callback);
+                return Sent::NotWanted;
+            }
+            let Some(target) = self.line.targets.of(callback) else {
+                self.entry.drop_delivery(callback);
+                self.entry.remark(format!(
+                    "{callback} was not sent: no URL is registered for it"
+                ));
+                return Sent::NoUrl;
+            };
+            let parameters = self.wire_order(callback, parameters.edited(&planned.edits));
+            let message = Message {
+                target: target.clone(),
+                parameters: Arc::new(parameters),
+            };
+            let sending = Sending {
+                callback,
+                url: message.url(),
+                message,
+                line: self.line.clone(),
+                entry: self.entry.clone(),
+            };
+            self.activity.sleep_until(due).await;
+            let (_, sent) = sending.send(&self.activity, due).await;
+            if planned.copies > 1 {
+                let dues = (1..planned.copies).map(|copy| due + planned.copies_every * copy);
+                let under_way = self.copies.begin();
+                tokio::spawn(sending.send_again(self.activity.branch(), dues.collect(), under_way));
+            }
+            sent
+        })
     }
 }
 
