@@ -12,6 +12,16 @@ use planet_emulator::{Emulator, EmulatorBuilder};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+/// A scenario of `callee-*`: declined, without any delay.
+pub(crate) const AT_ONCE: &str = "
+name: at-once
+match: { to_user_id: callee-* }
+notify: { after: 0ms }
+agent_call_status: { after: 0ms }
+callee: { action: decline, after: 0ms }
+call_event: { after: 0ms }
+";
+
 /// Far beyond what anything here takes; only a failing test waits for it.
 const PATIENCE: Duration = Duration::from_secs(30);
 

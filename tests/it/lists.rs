@@ -4,16 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::control::{manual, refused, sid, with_project};
-use crate::helpers::answer_of;
-
-const AT_ONCE: &str = "
-name: at-once
-match: { to_user_id: callee-* }
-notify: { after: 0ms }
-agent_call_status: { after: 0ms }
-callee: { action: decline, after: 0ms }
-call_event: { after: 0ms }
-";
+use crate::helpers::{AT_ONCE, answer_of};
 
 /// Whom the calls of a list are to.
 fn callees(list: &Value) -> Vec<&str> {

@@ -9,16 +9,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use planet_emulator::Emulator;
 use tokio::sync::Semaphore;
 
-use crate::helpers::{Receiver, TestBed, answer_of, client, path, sound_body};
-
-const AT_ONCE: &str = "
-name: at-once
-match: { to_user_id: callee-* }
-notify: { after: 0ms }
-agent_call_status: { after: 0ms }
-callee: { action: decline, after: 0ms }
-call_event: { after: 0ms }
-";
+use crate::helpers::{AT_ONCE, Receiver, TestBed, answer_of, client, path, sound_body};
 
 const USUAL: [&str; 3] = ["notify", "agent_call_status", "call_event"];
 

@@ -12,16 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
 use crate::control::{Control, TestProject, manual, ok, refused, sid, with_project};
-use crate::helpers::{Received, Receiver, in_time};
-
-const AT_ONCE: &str = "
-name: at-once
-match: { to_user_id: callee-* }
-notify: { after: 0ms }
-agent_call_status: { after: 0ms }
-callee: { action: decline, after: 0ms }
-call_event: { after: 0ms }
-";
+use crate::helpers::{AT_ONCE, Received, Receiver, in_time};
 
 const TURNS: &str = "
 name: first-refused
