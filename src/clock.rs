@@ -3,36 +3,40 @@
 //! Everything that waits or stamps does so on a project's [`Clock`], in [`Moment`]s of that project.
 //! How these relate to the machine's time is this module's affair alone. What goes on in a project and
 //! waits is an [`Activity`]: its clock knows which of them wait and until when, so that a manual clock
-//! can tell when all is quiet. Only what concerns the machine itself and no call (how long an answer
-//! took, how long to wait for a socket) uses [`Stopwatch`], [`timeout`] and [`pause`], which are always
-//! real.
+//! can tell when all is quiet. A call that waits is an entry in its clock's queues and no task, see
+//! [`live`]. Only what concerns the machine itself and no call (how long an answer took, how long to
+//! wait for a socket) uses [`Stopwatch`], [`timeout`] and [`pause`], which are always real.
 #![expect(
     clippy::disallowed_methods,
     reason = "the one module that may read the time and wait"
 )]
 
 mod activity;
+mod life;
 mod mode;
-mod sleepers;
+mod parking;
+mod queue;
 #[cfg(test)]
 mod tests;
 
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Waker;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
+use thread_local::ThreadLocal;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
 use crate::domain::Moment;
-use crate::sync::locked;
-pub(crate) use activity::{Activities, Activity, Parking};
+use crate::sync::{read, write};
+pub(crate) use activity::{Activities, Activity};
+pub(crate) use life::{live, unless_dismissed};
 pub(crate) use mode::ClockMode;
-use sleepers::{Place, Sleepers};
+pub(crate) use parking::Parking;
+use queue::Queue;
 
 /// How far [`Advance::UntilIdle`] goes at most. A call is over long before; an app server that answers
 /// each callback with another call would otherwise keep time moving for ever.
@@ -44,16 +48,13 @@ pub(crate) struct Clock(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    state: Mutex<State>,
+    pace: RwLock<Pace>,
+    /// Who sleeps, by the thread on which they lay down: there they go on.
+    queues: ThreadLocal<Arc<Queue>>,
+    lay_down: AtomicU32,
     /// How many activities are doing something rather than waiting.
     busy: AtomicUsize,
     quiet: Notify,
-}
-
-#[derive(Debug)]
-struct State {
-    pace: Pace,
-    sleepers: Sleepers,
 }
 
 /// The relation between the machine's time and the project's.
@@ -85,15 +86,6 @@ impl Pace {
     }
 }
 
-/// How long a sleeper sleeps on.
-#[derive(Debug)]
-enum Sleep {
-    Over,
-    /// In the machine's time.
-    Until(Instant),
-    UntilRoused,
-}
-
 /// How far a manual clock is moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Advance {
@@ -120,10 +112,9 @@ impl Clock {
             start: Moment::from_epoch(since_epoch.unwrap_or_default()),
         };
         Self(Arc::new(Inner {
-            state: Mutex::new(State {
-                pace,
-                sleepers: Sleepers::default(),
-            }),
+            pace: RwLock::new(pace),
+            queues: ThreadLocal::new(),
+            lay_down: AtomicU32::new(0),
             busy: AtomicUsize::new(0),
             quiet: Notify::new(),
         }))
@@ -131,28 +122,32 @@ impl Clock {
 
     /// The project's time; never moves backwards.
     pub(crate) fn now(&self) -> Moment {
-        self.state().pace.now()
+        self.pace().now()
     }
 
     /// How it moves.
     pub(crate) fn mode(&self) -> ClockMode {
-        self.state().pace.mode
+        self.pace().mode
     }
 
     /// The next moment for which something waits.
     pub(crate) fn next_due(&self) -> Option<Moment> {
-        self.state().sleepers.first()
+        self.queues().filter_map(|queue| queue.next_due()).min()
     }
 
     /// Moves otherwise from now on. Time goes on from where it is, so every remaining delay is kept.
     pub(crate) fn set_mode(&self, mode: ClockMode) {
-        let mut state = self.state();
-        state.pace = Pace {
-            mode,
-            anchor: Instant::now(),
-            start: state.pace.now(),
-        };
-        state.sleepers.wake_all();
+        {
+            let mut pace = write(&self.0.pace);
+            *pace = Pace {
+                mode,
+                anchor: Instant::now(),
+                start: pace.now(),
+            };
+        }
+        for queue in self.queues() {
+            queue.look_anew(self);
+        }
     }
 
     /// Moves a manual clock from one due moment to the next, in order. At each, waits until all that
@@ -174,8 +169,7 @@ impl Clock {
             self.quiet().await;
         }
         if let Advance::By(_) = how {
-            let mut state = self.state();
-            state.pace.start = state.pace.start.max(limit);
+            self.move_to(limit)?;
         }
         Ok(())
     }
@@ -187,18 +181,30 @@ impl Clock {
         }
     }
 
-    /// Moves to the first sleeper's moment and wakes it, unless that is after `limit`.
+    /// Moves to the first sleeper's moment and rouses it, unless that is after `limit`.
     fn rouse_next(&self, limit: Moment) -> Result<bool, NotManual> {
-        let mut state = self.state();
-        if state.pace.mode != ClockMode::Manual {
-            return Err(NotManual(state.pace.mode));
-        }
-        let Some((due, sleeper)) = state.sleepers.take_first(limit) else {
+        let firsts = self
+            .queues()
+            .filter_map(|queue| Some((queue.first()?, queue)));
+        let Some((place, queue)) = firsts.min_by_key(|(place, _)| *place) else {
             return Ok(false);
         };
-        state.pace.start = state.pace.start.max(due);
-        sleeper.rouse();
+        if place.due > limit {
+            return Ok(false);
+        }
+        self.move_to(place.due)?;
+        queue.rouse(place);
         Ok(true)
+    }
+
+    /// Lets it be `moment`, unless that is past.
+    fn move_to(&self, moment: Moment) -> Result<(), NotManual> {
+        let mut pace = write(&self.0.pace);
+        if pace.mode != ClockMode::Manual {
+            return Err(NotManual(pace.mode));
+        }
+        pace.start = pace.start.max(moment);
+        Ok(())
     }
 
     /// Waits until every activity waits.
@@ -213,31 +219,28 @@ impl Clock {
         }
     }
 
-    /// Takes a place among the sleepers, unless `due` is past.
-    fn lie_down(&self, due: Moment, activity: &Activity) -> Option<Place> {
-        let mut state = self.state();
-        if due <= state.pace.now() {
+    /// Lets an activity sleep until `due`, and gives back the last part of its place; `None` if that moment
+    /// is past.
+    fn lie_down(&self, due: Moment, activity: &Activity) -> Option<u32> {
+        if due <= self.now() {
             return None;
         }
-        Some(state.sleepers.add(due, activity))
+        let nth = self.0.lay_down.fetch_add(1, Ordering::Relaxed);
+        let (place, parking) = (activity.place(due, nth), activity.parking());
+        // The order counts: in the queue it can be roused, and only then may all look quiet.
+        parking.fall_asleep(place);
+        let queue = self.0.queues.get_or_default();
+        queue.add(place, parking.clone(), self);
+        self.is_less_busy();
+        Some(nth)
     }
 
-    /// How long the sleeper at `place` sleeps on; then `waker` is called.
-    fn poll_sleeper(&self, place: Place, waker: &Waker) -> Sleep {
-        let mut state = self.state();
-        if !state.sleepers.wait(place, waker) {
-            return Sleep::Over;
-        }
-        let until = state.pace.machine_time(place.due);
-        until.map_or(Sleep::UntilRoused, Sleep::Until)
+    fn pace(&self) -> Pace {
+        *read(&self.0.pace)
     }
 
-    fn get_up(&self, place: Place) {
-        self.state().sleepers.remove(place);
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        locked(&self.0.state)
+    fn queues(&self) -> impl Iterator<Item = &Arc<Queue>> {
+        self.0.queues.iter()
     }
 
     fn is_busier(&self) {

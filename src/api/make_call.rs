@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use super::answer::{AnswerBody, accept, error_response, refuse, request_record};
 use super::method_not_allowed;
 use crate::call::Life;
-use crate::clock::Clock;
+use crate::clock::{Clock, unless_dismissed};
 use crate::domain::Moment;
 use crate::emulator::{Core, Refusal, RequestHeaders, SCENARIO_HEADER};
 use crate::project::Project;
@@ -127,11 +127,9 @@ impl Exchange<'_> {
         let mut answer = refusal.answer;
         if let Some(due) = refusal.due {
             let (activity, due) = *due;
-            let dismissal = activity.dismissal();
-            tokio::select! {
-                biased;
-                () = activity.sleep_until(due) => {}
-                () = dismissal.comes() => answer = was_reset(),
+            let due = activity.sleep_until(due);
+            if unless_dismissed(activity.parking(), due).await.is_none() {
+                answer = was_reset();
             }
         }
         let clock = self.project.as_ref().map(|project| &project.clock);

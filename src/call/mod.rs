@@ -9,7 +9,10 @@ mod phone;
 mod sending;
 mod timeline;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use tokio::sync::oneshot;
 
@@ -18,7 +21,7 @@ pub(crate) use phone::{PhoneAction, Phones};
 pub(crate) use sending::{NotReplayable, SentDelivery, SentLog, Targets};
 pub(crate) use timeline::{Foreseen, Happening, timeline};
 
-use crate::clock::{Activities, Activity, Clock};
+use crate::clock::{self, Activities, Activity, Clock};
 use crate::delivery::Courier;
 use crate::domain::{
     AgentCallResult, CallEnd, CallState, Callback, CalleeAction, DisconnectReason, Fidelity,
@@ -166,12 +169,9 @@ impl Life {
         if self.is_answered_at_once() {
             return Some(self.now());
         }
-        let dismissal = self.activity.dismissal();
-        tokio::select! {
-            biased;
-            () = self.lead_up_to_answer() => Some(self.now()),
-            () = dismissal.comes() => None,
-        }
+        let parking = self.activity.parking().clone();
+        clock::unless_dismissed(&parking, self.lead_up_to_answer()).await?;
+        Some(self.now())
     }
 
     fn is_answered_at_once(&self) -> bool {
@@ -195,13 +195,9 @@ impl Life {
 
     /// Lives the call to its end, or until its project is reset. To be begun once the API's answer has
     /// been written.
-    pub(crate) async fn live(self: Box<Self>) {
-        let dismissal = self.activity.dismissal();
-        tokio::select! {
-            biased;
-            () = self.live_on() => {}
-            () = dismissal.comes() => {}
-        }
+    pub(crate) fn live(self: Box<Self>) -> impl Future<Output = ()> {
+        let parking = self.activity.parking().clone();
+        clock::live(parking, Box::pin(self.live_on()))
     }
 
     async fn live_on(mut self: Box<Self>) {
@@ -386,18 +382,19 @@ impl Life {
 
     /// What is done with the callee's phone before `at`.
     async fn phone_before(&mut self, at: Moment) -> Option<PhoneAction> {
-        let Some(phone) = &self.phone else {
-            self.activity.sleep_until(at).await;
-            return None;
-        };
-        tokio::select! {
-            biased;
-            (action, done) = phone.acted() => {
-                self.acted = Some(done);
-                Some(action)
+        let mut sleep = pin!(self.activity.sleep_until(at));
+        let acted = poll_fn(|context| {
+            // Asleep before it looks at the phone: who acts after that rouses it.
+            let slept = sleep.as_mut().poll(context);
+            let acted = self.phone.as_ref().and_then(RingingPhone::take_action);
+            match acted {
+                Some(acted) => Poll::Ready(Some(acted)),
+                None => slept.map(|()| None),
             }
-            () = self.activity.sleep_until(at) => None,
-        }
+        });
+        let (action, done) = acted.await?;
+        self.acted = Some(done);
+        Some(action)
     }
 
     /// The call is over: the callee is free again, and the app server is told.

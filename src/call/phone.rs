@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::clock::Parking;
 use crate::domain::{CalleeAction, DisconnectReason, Moment, Plan, PlannedEnd, Releaser, Sid};
@@ -25,7 +25,6 @@ pub(crate) struct Phones(Mutex<HashMap<Sid, Arc<Phone>>>);
 #[derive(Debug)]
 struct Phone {
     parking: Arc<Parking>,
-    acted: Notify,
     state: Mutex<PhoneState>,
 }
 
@@ -42,18 +41,17 @@ impl Phones {
     ///
     /// `None` if that cannot be done now.
     pub(crate) fn act(&self, sid: Sid, action: PhoneAction) -> Option<oneshot::Receiver<()>> {
-        // The phone is not put away meanwhile: once it is, nothing may make its call busy.
-        let phones = locked(&self.0);
-        let phone = phones.get(&sid)?;
-        let mut state = locked(&phone.state);
-        let is_possible = state.is_answered == matches!(action, PhoneAction::HangUp { .. });
-        if !is_possible || state.action.is_some() {
-            return None;
-        }
+        let phone = locked(&self.0).get(&sid)?.clone();
         let (done, is_done) = oneshot::channel();
-        state.action = Some((action, done));
-        phone.parking.leave();
-        phone.acted.notify_one();
+        {
+            let mut state = locked(&phone.state);
+            let is_possible = state.is_answered == matches!(action, PhoneAction::HangUp { .. });
+            if !is_possible || state.action.is_some() {
+                return None;
+            }
+            state.action = Some((action, done));
+        }
+        phone.parking.rouse();
         Some(is_done)
     }
 
@@ -61,7 +59,6 @@ impl Phones {
     pub(super) fn ring(self: &Arc<Self>, sid: Sid, parking: Arc<Parking>) -> RingingPhone {
         let phone = Arc::new(Phone {
             parking,
-            acted: Notify::new(),
             state: Mutex::default(),
         });
         locked(&self.0).insert(sid, phone.clone());
@@ -87,14 +84,9 @@ impl RingingPhone {
         locked(&self.phone.state).is_answered = true;
     }
 
-    /// Waits for an action.
-    pub(super) async fn acted(&self) -> (PhoneAction, oneshot::Sender<()>) {
-        loop {
-            if let Some(acted) = locked(&self.phone.state).action.take() {
-                return acted;
-            }
-            self.phone.acted.notified().await;
-        }
+    /// What was done and not taken up yet. Who acts later rouses the call, if that is asleep.
+    pub(super) fn take_action(&self) -> Option<(PhoneAction, oneshot::Sender<()>)> {
+        locked(&self.phone.state).action.take()
     }
 }
 

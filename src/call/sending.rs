@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use super::{Life, Line};
-use crate::clock::{Activity, Parking};
+use crate::clock::{Activity, Parking, unless_dismissed};
 use crate::delivery::Attempt;
 use crate::domain::{Callback, Moment, PlannedDelivery, Redirects, SendWhen};
 use crate::journal::{AttemptRecord, CallEntry, Message, Outcome};
@@ -245,12 +245,9 @@ impl Line {
             line: self.clone(),
             entry,
         };
-        let dismissal = activity.dismissal();
-        tokio::select! {
-            biased;
-            (index, _) = sending.send(&activity, activity.now()) => Ok(index),
-            () = dismissal.comes() => Err(NotReplayable::Reset),
-        }
+        let sent = sending.send(&activity, activity.now());
+        let sent = unless_dismissed(activity.parking(), sent).await;
+        sent.map(|(index, _)| index).ok_or(NotReplayable::Reset)
     }
 }
 
@@ -258,18 +255,13 @@ impl Sending {
     /// Sends the copies, each when it is due, or as many of them as there are before a reset. One that is on
     /// its way is not cut off, even if the call is: whoever resets the project waits for it.
     async fn send_again(self, activity: Activity, dues: Vec<Moment>, under_way: CopyUnderWay) {
-        let dismissal = activity.dismissal();
         let all = async {
             for due in dues {
                 activity.sleep_until(due).await;
                 self.send(&activity, due).await;
             }
         };
-        tokio::select! {
-            biased;
-            () = all => {}
-            () = dismissal.comes() => {}
-        }
+        unless_dismissed(activity.parking(), all).await;
         // Before the activity is over: the clock never sees the call idle in between.
         drop(under_way);
     }

@@ -1,16 +1,14 @@
-use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::Poll;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::sleepers::Place;
-use super::{Clock, Sleep};
+use super::queue::Place;
+use super::{Clock, Parking};
 use crate::domain::Moment;
 
 /// What goes on in a project between two resets: each call, and each further copy of a callback.
@@ -43,6 +41,11 @@ impl Activities {
         self.closed.is_cancelled()
     }
 
+    /// Waits until they are closed.
+    pub(super) fn closed(&self) -> impl Future<Output = ()> {
+        self.closed.cancelled()
+    }
+
     /// Begins one more, which is busy; `None` once they are closed.
     pub(crate) fn begin(self: &Arc<Self>) -> Option<Activity> {
         if self.is_closed() {
@@ -52,9 +55,12 @@ impl Activities {
         Some(Activity::new(self.clone(), number))
     }
 
-    /// Lets each activity end as soon as it waits: from now on it waits for ever, see [`Dismissal`].
+    /// Ends each activity as soon as it waits: from now on it would wait for ever.
     pub(crate) fn close(&self) {
         self.closed.cancel();
+        for queue in self.clock.queues() {
+            queue.dismiss(self);
+        }
     }
 
     /// Waits until none is going on.
@@ -66,66 +72,41 @@ impl Activities {
 /// Something that goes on in a project, in turns busy and waiting ("parked"). Over when dropped.
 #[derive(Debug)]
 pub(crate) struct Activity {
-    of: Arc<Activities>,
     /// Counted from 0 in the order in which they began.
     number: u64,
     parking: Arc<Parking>,
     _token: TaskTrackerToken,
 }
 
-/// Whether an activity is parked; its clock counts those that are not.
-#[derive(Debug)]
-pub(crate) struct Parking {
-    clock: Clock,
-    parked: AtomicBool,
-    changed: Notify,
-}
-
-impl Parking {
-    /// The activity waits from now on.
-    pub(crate) fn enter(&self) {
-        if !self.parked.swap(true, Ordering::SeqCst) {
-            self.clock.is_less_busy();
-            self.changed.notify_waiters();
-        }
-    }
-
-    /// To be called before the activity is woken, so that it never looks idle in between.
-    pub(crate) fn leave(&self) {
-        if self.parked.swap(false, Ordering::SeqCst) {
-            self.clock.is_busier();
-        }
-    }
-}
-
 impl Activity {
     fn new(of: Arc<Activities>, number: u64) -> Self {
-        let clock = of.clock.clone();
-        clock.is_busier();
         Self {
             number,
-            parking: Arc::new(Parking {
-                clock,
-                parked: AtomicBool::new(false),
-                changed: Notify::new(),
-            }),
             _token: of.going_on.token(),
-            of,
+            parking: Arc::new(Parking::new(of)),
         }
+    }
+
+    fn of(&self) -> &Arc<Activities> {
+        self.parking.of()
     }
 
     /// The project's time.
     pub(crate) fn now(&self) -> Moment {
-        self.of.clock.now()
+        self.of().clock.now()
     }
 
     /// A part that goes on beside this one, and has its place in the order.
     pub(crate) fn branch(&self) -> Self {
-        Self::new(self.of.clone(), self.number)
+        Self::new(self.of().clone(), self.number)
     }
 
-    pub(super) const fn number(&self) -> u64 {
-        self.number
+    pub(super) const fn place(&self, due: Moment, nth: u32) -> Place {
+        Place {
+            due,
+            activity: self.number,
+            nth,
+        }
     }
 
     pub(crate) const fn parking(&self) -> &Arc<Parking> {
@@ -133,37 +114,13 @@ impl Activity {
     }
 
     /// Waits until the project's time is `due`, not at all if that is past. Never returns once the
-    /// activities are closed.
-    pub(crate) async fn sleep_until(&self, due: Moment) {
-        if self.of.is_closed() {
-            return self.parked(std::future::pending()).await;
+    /// activities are closed. One sleep at a time.
+    pub(crate) const fn sleep_until(&self, due: Moment) -> Sleep<'_> {
+        Sleep {
+            activity: self,
+            due,
+            nth: None,
         }
-        let clock = &self.of.clock;
-        let Some(place) = clock.lie_down(due, self) else {
-            return;
-        };
-        let bed = Bed { clock, place };
-        let mut timer = pin!(None);
-        poll_fn(
-            |context| match bed.clock.poll_sleeper(place, context.waker()) {
-                Sleep::Over => Poll::Ready(()),
-                Sleep::UntilRoused => {
-                    timer.set(None);
-                    Poll::Pending
-                }
-                Sleep::Until(machine_time) => {
-                    let is_set = timer.as_ref().as_pin_ref();
-                    if is_set.is_none_or(|timer: std::pin::Pin<&tokio::time::Sleep>| {
-                        timer.deadline() != machine_time
-                    }) {
-                        timer.set(Some(tokio::time::sleep_until(machine_time)));
-                    }
-                    let timer = timer.as_mut().as_pin_mut();
-                    timer.map_or(Poll::Pending, |timer| timer.poll(context))
-                }
-            },
-        )
-        .await;
     }
 
     /// Waits for something that is not a matter of time: while that lasts, the activity is parked.
@@ -181,57 +138,64 @@ impl Activity {
         tokio::select! {
             biased;
             result = waiting => result,
-            () = self.of.closed.cancelled() => self.parked(std::future::pending()).await,
-        }
-    }
-
-    /// What ends the activity when its project is reset.
-    pub(crate) fn dismissal(&self) -> Dismissal {
-        Dismissal {
-            of: self.of.clone(),
-            parking: self.parking.clone(),
+            () = self.of().closed() => self.parked(std::future::pending()).await,
         }
     }
 }
 
 impl Drop for Activity {
     fn drop(&mut self) {
-        if !self.parking.parked.load(Ordering::SeqCst) {
-            self.of.clock.is_less_busy();
+        if self.parking.is_busy() {
+            self.of().clock.is_less_busy();
         }
     }
 }
 
-/// Tells when an activity has to be dropped.
+/// A sleep, given up when dropped.
 #[derive(Debug)]
-pub(crate) struct Dismissal {
-    of: Arc<Activities>,
-    parking: Arc<Parking>,
+pub(crate) struct Sleep<'a> {
+    activity: &'a Activity,
+    due: Moment,
+    /// What its place in a queue differs in from others of the activity, while it has one.
+    nth: Option<u32>,
 }
 
-impl Dismissal {
-    /// Returns once the activities are closed and this one is not in the middle of something.
-    pub(crate) async fn comes(&self) {
-        self.of.closed.cancelled().await;
+impl Sleep<'_> {
+    fn place(&self) -> Option<Place> {
+        let place = |nth| self.activity.place(self.due, nth);
+        self.nth.map(place)
+    }
+}
+
+impl Future for Sleep<'_> {
+    type Output = ();
+
+    /// Lies down as often as it takes: whoever rouses an activity need not know what it sleeps for.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let parking = &*self.activity.parking;
         loop {
-            let mut changed = pin!(self.parking.changed.notified());
-            changed.as_mut().enable();
-            if self.parking.parked.load(Ordering::SeqCst) {
-                return;
+            if let Some(place) = self.place()
+                && parking.poll_sleep(place, context.waker()).is_pending()
+            {
+                return Poll::Pending;
             }
-            changed.await;
+            if parking.of().is_closed() {
+                self.nth = None;
+                parking.enter();
+                return Poll::Pending;
+            }
+            self.nth = parking.clock().lie_down(self.due, self.activity);
+            if self.nth.is_none() {
+                return Poll::Ready(());
+            }
         }
     }
 }
 
-/// A place among the sleepers, given up when dropped.
-struct Bed<'a> {
-    clock: &'a Clock,
-    place: Place,
-}
-
-impl Drop for Bed<'_> {
+impl Drop for Sleep<'_> {
     fn drop(&mut self) {
-        self.clock.get_up(self.place);
+        if let Some(place) = self.place() {
+            self.activity.parking.get_up(place);
+        }
     }
 }

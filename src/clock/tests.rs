@@ -26,13 +26,10 @@ fn spawn<F: Future<Output = ()> + Send + 'static>(
     body: impl FnOnce(Activity) -> F,
 ) -> tokio::task::JoinHandle<()> {
     let activity = activities.begin().unwrap();
-    let dismissal = activity.dismissal();
+    let parking = activity.parking().clone();
     let body = body(activity);
     tokio::spawn(async move {
-        tokio::select! {
-            () = body => {}
-            () = dismissal.comes() => {}
-        }
+        unless_dismissed(&parking, body).await;
     })
 }
 
@@ -191,4 +188,85 @@ async fn closing_ends_who_waits_at_once_and_who_is_busy_when_it_next_waits() {
     assert_eq!(diary.read(), ["finished sending"]);
     clock.advance(Advance::UntilIdle).await.unwrap();
     assert_eq!(clock.next_due(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_life_goes_on_where_it_slept_and_ends_with_its_activities() {
+    for is_reset in [false, true] {
+        let (clock, activities) = manual();
+        let (start, diary) = (clock.now(), Diary::default());
+        let told = diary.clone();
+        let activity = activities.begin().unwrap();
+        let parking = activity.parking().clone();
+        let life = async move {
+            for (what, after) in [("a minute", 60), ("an hour", 3600)] {
+                activity.sleep_until(start + seconds(after)).await;
+                told.note(what);
+            }
+        };
+        let task = tokio::spawn(live(parking.clone(), Box::pin(life)));
+        timeout(seconds(30), task).await.unwrap().unwrap();
+        assert_eq!(clock.next_due(), Some(start + seconds(60)), "no task waits");
+
+        clock.advance(Advance::ToNext).await.unwrap();
+        assert_eq!(diary.read(), ["a minute"]);
+        // Who is roused too early sleeps on.
+        parking.rouse();
+        clock.advance(Advance::By(seconds(1))).await.unwrap();
+        assert_eq!(diary.read(), ["a minute"]);
+        assert_eq!(clock.next_due(), Some(start + seconds(3600)));
+
+        if is_reset {
+            activities.close();
+            assert_eq!(clock.next_due(), None);
+        } else {
+            clock.advance(Advance::UntilIdle).await.unwrap();
+            assert_eq!(diary.read(), ["a minute", "an hour"]);
+        }
+        timeout(seconds(30), activities.over()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn lives_go_on_by_themselves_as_soon_as_time_does() {
+    let (clock, activities) = manual();
+    let start = clock.now();
+    let (ended, mut has_ended) = tokio::sync::mpsc::unbounded_channel();
+    for after in [3, 1, 2] {
+        let activity = activities.begin().unwrap();
+        let (parking, ended) = (activity.parking().clone(), ended.clone());
+        let life = async move {
+            activity.sleep_until(start + seconds(after)).await;
+            activity.sleep_until(start + seconds(60 + after)).await;
+            ended.send(after).unwrap();
+        };
+        live(parking, Box::pin(life)).await;
+    }
+    clock.set_mode(ClockMode::Scaled(1_000.0));
+    for after in [1, 2, 3] {
+        let ended = timeout(seconds(30), has_ended.recv()).await.unwrap();
+        assert_eq!(ended, Some(after));
+    }
+    timeout(seconds(30), activities.over()).await.unwrap();
+}
+
+#[test]
+fn sleepers_go_on_in_the_runtime_of_now_if_that_of_before_is_gone() {
+    let (clock, activities) = manual();
+    clock.set_mode(ClockMode::Real);
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap()
+    };
+    for _ in 0..2 {
+        let activity = activities.begin().unwrap();
+        runtime().block_on(async {
+            let long = activity.sleep_until(clock.now() + seconds(3600));
+            assert!(timeout(Duration::ZERO, long).await.is_err());
+            let short = activity.sleep_until(clock.now() + Duration::from_millis(1));
+            timeout(seconds(30), short).await.unwrap();
+        });
+    }
 }
