@@ -112,13 +112,11 @@ impl Exchange<'_> {
 
     fn accept(&self, life: Box<Life>, now: Moment) -> HttpResponse<AnswerBody> {
         let record = request_record(self.request, now);
-        let record = life.entry().read(|call| {
-            let placed = &call.placed;
-            record
-                .of(placed.project.clone(), placed.generation)
-                .scenario(placed.scenario.clone())
-                .accepted(call.sid)
-        });
+        let placed = life.entry().placed();
+        let record = record
+            .of(placed.project.clone(), placed.generation)
+            .scenario(placed.scenario.clone())
+            .accepted(placed.sid);
         self.core.journal.requested(record);
         accept(life, now)
     }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crate::domain::{
     CallEnd, CallState, CallTimes, CalleeAction, DisconnectReason, Fidelity, MakeCall, Moment,
     Plan, PlaybackEndReleaser, Releaser,
@@ -8,7 +10,7 @@ use crate::domain::{
 pub(super) struct Course {
     /// In order of time.
     pub(super) states: Vec<(CallState, Moment)>,
-    pub(super) end: CallEnd,
+    pub(super) end: Arc<CallEnd>,
 }
 
 /// The course of a call that was made at `setup` and rings since `ringing`.
@@ -44,7 +46,7 @@ pub(super) fn course(plan: &Plan, fidelity: &Fidelity, setup: Moment, ringing: M
     };
     Course {
         states: Vec::new(),
-        end,
+        end: Arc::new(end),
     }
 }
 
@@ -76,7 +78,7 @@ fn talk(plan: &Plan, fidelity: &Fidelity, setup: Moment, answered: Moment) -> Co
     let entered = states.into_iter().skip(skipped);
     Course {
         states: entered.filter(|(_, at)| *at <= end.times.end).collect(),
-        end,
+        end: Arc::new(end),
     }
 }
 

@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use crate::domain::{CalleeInCall, CallerInCall, DisconnectReason, Fidelity, MakeCall, PeerKey};
+use crate::domain::{CalleeInCall, CallerInCall, DisconnectReason, Fidelity, PeerKey};
+use crate::journal::CallEntry;
 use crate::sync::locked;
 
 /// Who is in a call now, within one project (contract 10-33, 10-34).
@@ -25,8 +26,7 @@ struct Callee {
 #[derive(Debug)]
 pub(super) struct Engagement {
     of: Arc<Engagements>,
-    callee: PeerKey,
-    caller: PeerKey,
+    call: Arc<CallEntry>,
 }
 
 impl Engagements {
@@ -36,14 +36,10 @@ impl Engagements {
     /// Why it must end instead, if one of them is in another call.
     pub(super) fn engage(
         self: &Arc<Self>,
-        call: &MakeCall,
+        call: &Arc<CallEntry>,
         fidelity: &Fidelity,
     ) -> Result<Engagement, DisconnectReason> {
-        let callee = call.to.key();
-        let caller = (
-            call.from.service_id.as_str().into(),
-            call.from.user_id.as_str().into(),
-        );
+        let [callee, caller] = parties(call);
         let engaged = &mut *locked(&self.0);
         if let Some(other) = engaged.callees.get(&callee) {
             match fidelity.callee_in_call {
@@ -58,21 +54,26 @@ impl Engagements {
         if in_call && engaged.callers.contains_key(&caller) {
             return Err(DisconnectReason::MultidevInUse);
         }
-        engaged.callees.entry(callee.clone()).or_default().calls += 1;
-        *engaged.callers.entry(caller.clone()).or_default() += 1;
+        engaged.callees.entry(callee).or_default().calls += 1;
+        *engaged.callers.entry(caller).or_default() += 1;
         Ok(Engagement {
             of: self.clone(),
-            callee,
-            caller,
+            call: call.clone(),
         })
     }
+}
+
+/// Callee and caller.
+fn parties(call: &CallEntry) -> [PeerKey; 2] {
+    let call = &call.placed().call;
+    [call.to.key(), call.from.key()]
 }
 
 impl Engagement {
     /// The callee answered.
     pub(super) fn talks(&self) {
         let engaged = &mut *locked(&self.of.0);
-        if let Some(callee) = engaged.callees.get_mut(&self.callee) {
+        if let Some(callee) = engaged.callees.get_mut(&self.call.placed().call.to.key()) {
             callee.talking = true;
         }
     }
@@ -80,17 +81,18 @@ impl Engagement {
 
 impl Drop for Engagement {
     fn drop(&mut self) {
+        let [callee, caller] = parties(&self.call);
         let engaged = &mut *locked(&self.of.0);
-        if let Some(callee) = engaged.callees.get_mut(&self.callee) {
-            callee.calls -= 1;
-            if callee.calls == 0 {
-                engaged.callees.remove(&self.callee);
+        if let Some(of_callee) = engaged.callees.get_mut(&callee) {
+            of_callee.calls -= 1;
+            if of_callee.calls == 0 {
+                engaged.callees.remove(&callee);
             }
         }
-        if let Some(calls) = engaged.callers.get_mut(&self.caller) {
+        if let Some(calls) = engaged.callers.get_mut(&caller) {
             *calls -= 1;
             if *calls == 0 {
-                engaged.callers.remove(&self.caller);
+                engaged.callers.remove(&caller);
             }
         }
     }

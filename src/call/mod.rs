@@ -25,7 +25,7 @@ use crate::clock::{self, Activities, Activity, Clock};
 use crate::delivery::Courier;
 use crate::domain::{
     AgentCallResult, CallEnd, CallState, Callback, CalleeAction, DisconnectReason, Fidelity,
-    MakeCall, MissingNotifyUrl, Moment, Plan, SendWhen, Sid, StatusFailure,
+    MakeCall, MissingNotifyUrl, Moment, Plan, SendWhen, StatusFailure,
 };
 use crate::journal::{CallEntry, Journal};
 use crate::wire::{
@@ -88,8 +88,6 @@ impl Line {
 /// A call that was accepted and whose life has not begun or is under way.
 #[derive(Debug)]
 pub(crate) struct Life {
-    sid: Sid,
-    call: Arc<MakeCall>,
     plan: Box<Plan>,
     line: Arc<Line>,
     /// The callee's phone, from ringing to the end of the call. Put away before the activity is over, which it
@@ -114,22 +112,18 @@ pub(crate) struct Life {
 struct NotInitiated {
     fail_reason: Arc<str>,
     /// The end that follows, unless nothing but Agent Call Status does.
-    end: Option<CallEnd>,
+    end: Option<Arc<CallEnd>>,
     at: Moment,
 }
 
 impl Life {
     pub(crate) fn new(
-        sid: Sid,
-        call: Arc<MakeCall>,
         plan: Box<Plan>,
         (line, activity): (Arc<Line>, Activity),
         entry: Arc<CallEntry>,
         accepted_at: Moment,
     ) -> Box<Self> {
         Box::new(Self {
-            sid,
-            call,
             plan,
             line,
             activity,
@@ -147,6 +141,10 @@ impl Life {
     /// Its place in the journal.
     pub(crate) fn entry(&self) -> &CallEntry {
         &self.entry
+    }
+
+    fn call(&self) -> &MakeCall {
+        &self.entry.placed().call
     }
 
     /// Sends what the scenario wants sent before the API request is answered.
@@ -241,7 +239,7 @@ impl Life {
         self.activity.sleep_until(due).await;
         if verdict.is_ok() {
             let parking = self.activity.parking().clone();
-            self.phone = Some(self.line.phones.ring(self.sid, parking));
+            self.phone = Some(self.line.phones.ring(self.entry.sid(), parking));
             self.enter(CallState::Ringing, due);
         }
         // Ahead of Call Event, unless that shall overtake it.
@@ -264,47 +262,51 @@ impl Life {
         };
         let fidelity = &self.line.fidelity;
         let setup = self.accepted_at;
-        let end = failed_end(&self.plan, &self.call, fidelity, setup, at);
+        let end = failed_end(&self.plan, self.call(), fidelity, setup, at);
         Err(NotInitiated {
             fail_reason: fail_reason.clone(),
-            end,
+            end: end.map(Arc::new),
             at,
         })
     }
 
     /// The failure of a call that ends for `reason` before it rings.
     fn refuse(&self, reason: DisconnectReason, at: Moment) -> NotInitiated {
-        let fail_reason = match reason {
+        self.not_initiated(self.unconnected(reason, at))
+    }
+
+    fn unconnected(&self, reason: DisconnectReason, at: Moment) -> CallEnd {
+        unconnected(reason, &self.line.fidelity, self.accepted_at, at)
+    }
+
+    fn not_initiated(&self, end: CallEnd) -> NotInitiated {
+        let fail_reason = match end.reason {
             DisconnectReason::Busy => self.line.fidelity.busy_fail_reason.as_str(),
             other => other.name(),
         };
         NotInitiated {
             fail_reason: fail_reason.into(),
-            end: Some(unconnected(
-                reason,
-                &self.line.fidelity,
-                self.accepted_at,
-                at,
-            )),
-            at,
+            at: end.times.end,
+            end: Some(Arc::new(end)),
         }
     }
 
     /// Sends Notify and judges the answer. Gives back when it was answered.
     async fn notify(&mut self, answered: Moment) -> Result<Moment, NotInitiated> {
-        let reaches_nobody =
-            self.call.initiation_failure.is_some() || self.plan.callee.action == CalleeAction::Busy;
+        let reaches_nobody = self.call().initiation_failure.is_some()
+            || self.plan.callee.action == CalleeAction::Busy;
         if reaches_nobody {
             self.entry.drop_delivery(Callback::Notify);
             return Ok(answered);
         }
         let due = answered + self.plan.notify.after;
         self.activity.sleep_until(due).await;
-        match self
-            .line
-            .engagements
-            .engage(&self.call, &self.line.fidelity)
-        {
+        let Line {
+            engagements,
+            fidelity,
+            ..
+        } = &*self.line;
+        match engagements.engage(&self.entry, fidelity) {
             Ok(engagement) => self.engagement = Some(engagement),
             Err(reason) => {
                 self.entry.drop_delivery(Callback::Notify);
@@ -314,10 +316,7 @@ impl Life {
                 return Err(self.refuse(reason, due));
             }
         }
-        let fidelity = &self.line.fidelity;
-        let parameters = notify_parameters(self.sid, &self.call, fidelity);
-        let plan = self.plan.notify.clone();
-        let rel_code = match self.send(Callback::Notify, &plan, due, parameters).await {
+        let rel_code = match self.send(Callback::Notify, due, notify).await {
             Sent::NotWanted => return Ok(due),
             Sent::Accepted => {
                 let now = self.now();
@@ -331,10 +330,9 @@ impl Life {
             Sent::Unreachable => PUSH_REQ_FAIL,
             Sent::Refused => PUSH_ERROR,
         };
-        let mut failure = self.refuse(DisconnectReason::PushError, self.now());
-        failure.end = failure.end.map(|end| end.rel_code(rel_code));
         self.engagement = None;
-        Err(failure)
+        let end = self.unconnected(DisconnectReason::PushError, self.now());
+        Err(self.not_initiated(end.rel_code(rel_code)))
     }
 
     /// Sends Agent Call Status; true if the app server took it, or was not to be told.
@@ -342,16 +340,16 @@ impl Life {
         if self.status_due.replace(due).is_some() {
             return true;
         }
-        let parameters = agent_call_status_parameters(self.sid, result, &self.line.fidelity);
-        let plan = self.plan.agent_call_status.clone();
         let sent = self
-            .send(Callback::AgentCallStatus, &plan, due, parameters)
+            .send(Callback::AgentCallStatus, due, |life| {
+                agent_call_status_parameters(life.entry.sid(), result, &life.line.fidelity)
+            })
             .await;
         !matches!(sent, Sent::Unreachable | Sent::Refused)
     }
 
     /// The callee acts, or does not. Gives back how the call ended.
-    async fn ring_and_talk(&mut self, ringing: Moment) -> CallEnd {
+    async fn ring_and_talk(&mut self, ringing: Moment) -> Arc<CallEnd> {
         let mut entered = 0;
         loop {
             let course = course(&self.plan, &self.line.fidelity, self.accepted_at, ringing);
@@ -398,19 +396,20 @@ impl Life {
     }
 
     /// The call is over: the callee is free again, and the app server is told.
-    async fn end_and_report(&mut self, end: CallEnd) {
+    async fn end_and_report(&mut self, end: Arc<CallEnd>) {
         let ended = end.times.end;
         self.activity.sleep_until(ended).await;
         self.engagement = None;
         self.phone = None;
-        let parameters = call_event_parameters(self.sid, &self.call, &end, &self.line.fidelity);
-        self.entry.ends(end);
+        self.entry.ends(end.clone());
         self.enter(CallState::Ended, ended);
         // Of a call that failed, the step before is Agent Call Status.
         let step = self.status_due.map_or(ended, |status| status.max(ended));
         let due = step + self.plan.call_event.after;
-        let plan = self.plan.call_event.clone();
-        self.send(Callback::CallEvent, &plan, due, parameters).await;
+        self.send(Callback::CallEvent, due, |life| {
+            call_event_parameters(life.entry.sid(), life.call(), &end, &life.line.fidelity)
+        })
+        .await;
         if self.status_due.is_none() {
             let result = match self
                 .entry
@@ -441,8 +440,15 @@ impl Life {
     }
 
     fn wire_order(&self, callback: Callback, parameters: Parameters) -> Parameters {
-        parameters.ordered(self.line.fidelity.parameter_order, (self.sid, callback))
+        parameters.ordered(
+            self.line.fidelity.parameter_order,
+            (self.entry.sid(), callback),
+        )
     }
+}
+
+fn notify(life: &Life) -> Parameters {
+    notify_parameters(life.entry.sid(), life.call(), &life.line.fidelity)
 }
 
 /// `PUSH_REQ_FAIL`: the Notify URL could not be called (contract 7.3).
@@ -467,8 +473,8 @@ mod tests {
 
     #[test]
     fn the_life_of_a_call_that_waits_takes_little_memory() {
-        let future = size_of_future(Life::live);
-        assert!(future <= 1_024, "{future} bytes");
-        assert!(size_of::<Life>() <= 384, "{} bytes", size_of::<Life>());
+        let future = size_of_future(Life::live_on);
+        assert!(future <= 384, "{future} bytes");
+        assert!(size_of::<Life>() <= 192, "{} bytes", size_of::<Life>());
     }
 }

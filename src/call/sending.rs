@@ -1,6 +1,5 @@
 use std::sync::{Arc, Mutex};
 
-use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use url::Url;
@@ -8,7 +7,7 @@ use url::Url;
 use super::{Life, Line};
 use crate::clock::{Activity, Parking, unless_dismissed};
 use crate::delivery::Attempt;
-use crate::domain::{Callback, Moment, PlannedDelivery, Redirects, SendWhen};
+use crate::domain::{Callback, Moment, Redirects, SendWhen};
 use crate::journal::{AttemptRecord, CallEntry, Message, Outcome};
 use crate::sync::locked;
 use crate::wire::Parameters;
@@ -147,49 +146,66 @@ impl Drop for CopyUnderWay {
 }
 
 impl Life {
-    /// Sends one callback as planned, and starts its copies.
-    ///
-    /// Boxed: a call that merely waits need not hold what only sending takes.
-    pub(super) fn send<'a>(
-        &'a mut self,
+    /// Sends one callback when it is due, as planned, and starts its copies. What it says is made by
+    /// `parameters` when it is due.
+    pub(super) async fn send(
+        &mut self,
         callback: Callback,
-        planned: &'a PlannedDelivery,
         due: Moment,
-        parameters: Parameters,
-    ) -> BoxFuture<'a, Sent> {
-        Box::pin(async move {
-            if planned.send == SendWhen::Never {
-                self.entry.drop_delivery(callback);
-                return Sent::NotWanted;
-            }
-            let Some(target) = self.line.targets.of(callback) else {
-                self.entry.drop_delivery(callback);
-                self.entry.remark(format!(
-                    "{callback} was not sent: no URL is registered for it"
-                ));
-                return Sent::NoUrl;
-            };
-            let parameters = self.wire_order(callback, parameters.edited(&planned.edits));
-            let message = Message {
-                target: target.clone(),
-                parameters: Arc::new(parameters),
-            };
-            let sending = Sending {
-                callback,
-                url: message.url(),
-                message,
-                line: self.line.clone(),
-                entry: self.entry.clone(),
-            };
-            self.activity.sleep_until(due).await;
-            let (_, sent) = sending.send(&self.activity, due).await;
-            if planned.copies > 1 {
-                let dues = (1..planned.copies).map(|copy| due + planned.copies_every * copy);
-                let under_way = self.copies.begin();
-                tokio::spawn(sending.send_again(self.activity.branch(), dues.collect(), under_way));
-            }
-            sent
+        parameters: impl FnOnce(&Self) -> Parameters,
+    ) -> Sent {
+        let target = match self.target(callback) {
+            Ok(target) => target,
+            Err(unsent) => return unsent,
+        };
+        self.activity.sleep_until(due).await;
+        let parameters = parameters(self);
+        // Boxed: a call that merely waits need not hold what only sending takes.
+        Box::pin(self.send_now(callback, target, parameters, due)).await
+    }
+
+    /// Where a callback goes; or why it goes nowhere.
+    fn target(&self, callback: Callback) -> Result<Arc<Url>, Sent> {
+        if self.plan.delivery(callback).send == SendWhen::Never {
+            self.entry.drop_delivery(callback);
+            return Err(Sent::NotWanted);
+        }
+        self.line.targets.of(callback).cloned().ok_or_else(|| {
+            self.entry.drop_delivery(callback);
+            self.entry.remark(format!(
+                "{callback} was not sent: no URL is registered for it"
+            ));
+            Sent::NoUrl
         })
+    }
+
+    async fn send_now(
+        &mut self,
+        callback: Callback,
+        target: Arc<Url>,
+        parameters: Parameters,
+        due: Moment,
+    ) -> Sent {
+        let planned = self.plan.delivery(callback).clone();
+        let parameters = self.wire_order(callback, parameters.edited(&planned.edits));
+        let message = Message {
+            target,
+            parameters: Arc::new(parameters),
+        };
+        let sending = Sending {
+            callback,
+            url: message.url(),
+            message,
+            line: self.line.clone(),
+            entry: self.entry.clone(),
+        };
+        let (_, sent) = sending.send(&self.activity, due).await;
+        if planned.copies > 1 {
+            let dues = (1..planned.copies).map(|copy| due + planned.copies_every * copy);
+            let under_way = self.copies.begin();
+            tokio::spawn(sending.send_again(self.activity.branch(), dues.collect(), under_way));
+        }
+        sent
     }
 }
 

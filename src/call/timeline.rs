@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::course::{Course, course, failed_end};
@@ -24,7 +25,7 @@ pub(crate) enum Happening {
     /// The call enters a state.
     Entered(CallState),
     /// The call ends.
-    Ended(Box<CallEnd>),
+    Ended(Arc<CallEnd>),
 }
 
 /// What happens in a call if every callback is answered with success at once, in order of time.
@@ -62,7 +63,7 @@ pub(crate) fn timeline(plan: &Plan, call: &MakeCall, fidelity: &Fidelity) -> Vec
             line.add(judged, Happening::Entered(CallState::Failed));
             failed_end(plan, call, fidelity, setup, judged).map(|end| Course {
                 states: Vec::new(),
-                end,
+                end: Arc::new(end),
             })
         }
     };
@@ -79,7 +80,7 @@ pub(crate) fn timeline(plan: &Plan, call: &MakeCall, fidelity: &Fidelity) -> Vec
             line.add(at, Happening::Entered(state));
         }
         let ended = end.times.end;
-        line.add(ended, Happening::Ended(Box::new(end)));
+        line.add(ended, Happening::Ended(end));
         let event = line.send(
             Callback::CallEvent,
             &plan.call_event,

@@ -60,7 +60,10 @@ fn failure(call: &CallRecord, delivery: &DeliveryRecord) -> String {
         None => "not sent".to_owned(),
     };
     let to = &call.placed.call.to.user_id;
-    format!("{} of {} (to {to}): {why}", delivery.callback, call.sid)
+    format!(
+        "{} of {} (to {to}): {why}",
+        delivery.callback, call.placed.sid
+    )
 }
 
 impl fmt::Display for Summary {

@@ -59,8 +59,8 @@ async fn act(
     let entry = calls::find(&core, &sid)?;
     let (name, wanted) = needed(&request);
     let action = phone_action(request)?;
-    let project = entry.read(|record| record.placed.project.clone());
-    let project = core.projects.find(&project);
+    let project = &entry.placed().project;
+    let project = core.projects.find(project);
     let acted = project.and_then(|project| project.run().line.phones.act(entry.sid(), action));
     let is_taken_up = match acted {
         Some(taken_up) => taken_up.await.is_ok(),

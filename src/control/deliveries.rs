@@ -37,10 +37,10 @@ async fn replay(
     let index: Option<usize> = number.parse().ok();
     let index = index.and_then(|number| number.checked_sub(1));
     let index = index.ok_or_else(unknown)?;
-    let project = entry.read(|record| record.placed.project.clone());
+    let project = &entry.placed().project;
     let begun = core
         .projects
-        .find(&project)
+        .find(project)
         .and_then(|project| project.begin());
     let (run, activity) = begun.ok_or_else(|| calls::unknown(&sid))?;
     // Not in this request's own task: a callback on its way is not cut off if the client goes.

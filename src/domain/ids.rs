@@ -68,6 +68,11 @@ impl ServiceId {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The text, shared.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
 }
 
 /// The ID of a user: `a-z A-Z 0-9 - _`, 1 to 64 bytes (contract 9).
@@ -86,6 +91,11 @@ impl UserId {
     /// The ID as text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The text, shared.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        self.0.clone()
     }
 }
 

@@ -80,6 +80,13 @@ impl Callee {
     }
 }
 
+impl Caller {
+    /// Who it is, to look it up by.
+    pub(crate) fn key(&self) -> PeerKey {
+        (self.service_id.shared(), self.user_id.shared())
+    }
+}
+
 /// Service ID and user ID: the pair identifies a user (contract 9).
 pub(crate) type PeerKey = (Arc<str>, Arc<str>);
 

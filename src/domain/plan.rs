@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{DisconnectReason, Releaser, Terminate};
+use super::{Callback, DisconnectReason, Releaser, Terminate};
 
 /// What will happen in one call: every choice made, every delay drawn.
 ///
@@ -25,6 +25,17 @@ pub(crate) struct Plan {
     pub end: Option<PlannedEnd>,
     /// The 1-to-1 Call Event callback.
     pub call_event: PlannedDelivery,
+}
+
+impl Plan {
+    /// How a callback is sent.
+    pub(crate) const fn delivery(&self, callback: Callback) -> &PlannedDelivery {
+        match callback {
+            Callback::Notify => &self.notify,
+            Callback::AgentCallStatus => &self.agent_call_status,
+            Callback::CallEvent => &self.call_event,
+        }
+    }
 }
 
 /// One callback as planned.

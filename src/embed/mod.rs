@@ -365,7 +365,7 @@ fn unknown_event(event: &str) -> anyhow::Error {
 
 fn not_happened(entry: &CallEntry, event: &str, timeout: Duration) -> anyhow::Error {
     entry.read(|record| {
-        let (sid, state) = (record.sid, record.state());
+        let (sid, state) = (record.placed.sid, record.state());
         if record.settled {
             return anyhow!("call {sid} settled as {state}: `{event}` can no longer happen");
         }

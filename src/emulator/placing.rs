@@ -73,27 +73,27 @@ impl Core {
                 });
             }
         };
-        let call = Arc::new(call);
         let placed = PlacedCall {
+            sid,
             project: project.name.clone(),
             generation: run.generation,
             clock: project.clock.clone(),
             scenario: scenario.name.clone(),
             chosen_by: chosen_by.name(),
-            call: call.clone(),
+            call,
             request: text.into(),
         };
-        let entry = self.journal.open(CallRecord::new(sid, placed, accepted_at));
+        let entry = self.journal.open(CallRecord::new(placed, accepted_at));
         if chosen_by == ChosenBy::Default
-            && let Some(near) = catalog.nearest_magic_id(&call.to.user_id)
+            && let callee = &entry.placed().call.to.user_id
+            && let Some(near) = catalog.nearest_magic_id(callee)
         {
-            let callee = &call.to.user_id;
             entry.remark(format!(
                 "no scenario is for the callee `{callee}`: did you mean `{near}`?"
             ));
         }
         let line = (run.line.clone(), activity);
-        Ok(Life::new(sid, call, plan, line, entry, accepted_at))
+        Ok(Life::new(plan, line, entry, accepted_at))
     }
 
     /// What a request would bring about; nothing happens, and nothing is counted.

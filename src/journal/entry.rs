@@ -1,11 +1,10 @@
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::Notify;
-
 use super::events::Happening;
 use super::news::News;
-use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Message, Outcome, StateRecord};
-use crate::clock::Clock;
+use super::record::{
+    AttemptRecord, CallRecord, DeliveryRecord, Message, Outcome, PlacedCall, StateRecord,
+};
 use crate::domain::{CallEnd, CallState, Callback, Moment, Sid};
 use crate::sync::locked;
 
@@ -14,13 +13,9 @@ use crate::sync::locked;
 pub(crate) struct CallEntry {
     /// The place in the order of acceptance.
     pub(super) number: u64,
-    sid: Sid,
-    project: Arc<str>,
-    generation: u64,
-    clock: Clock,
+    placed: Arc<PlacedCall>,
     news: Arc<News>,
     record: Mutex<CallRecord>,
-    changed: Notify,
 }
 
 impl CallEntry {
@@ -28,22 +23,27 @@ impl CallEntry {
         Self {
             number,
             news,
-            sid: record.sid,
-            project: record.placed.project.clone(),
-            generation: record.placed.generation,
-            clock: record.placed.clock.clone(),
+            placed: record.placed.clone(),
             record: Mutex::new(record),
-            changed: Notify::new(),
         }
     }
 
     pub(crate) fn sid(&self) -> Sid {
-        self.sid
+        self.placed.sid
+    }
+
+    /// What is known since it was accepted.
+    pub(crate) fn placed(&self) -> &PlacedCall {
+        &self.placed
+    }
+
+    fn now(&self) -> Moment {
+        self.placed.clock.now()
     }
 
     /// Whether it belongs to a generation of `project` before this one.
     pub(super) fn is_older(&self, project: &str, generation: u64) -> bool {
-        *self.project == *project && self.generation < generation
+        *self.placed.project == *project && self.placed.generation < generation
     }
 
     /// Looks at the record as it stands.
@@ -53,40 +53,32 @@ impl CallEntry {
 
     /// Waits until the record is as `wanted`; has no limit of its own.
     pub(crate) async fn wait_until(&self, wanted: impl Fn(&CallRecord) -> bool) {
-        loop {
-            // Interest is registered before the check: a change in between is not missed.
-            let mut changed = std::pin::pin!(self.changed.notified());
-            changed.as_mut().enable();
-            if self.read(&wanted) {
-                return;
-            }
-            changed.await;
-        }
+        self.news.wait_until(|| self.read(&wanted)).await;
     }
 
     /// The call entered `state`.
     pub(crate) fn enter(&self, state: CallState, at: Moment) {
-        tracing::info!(sid = %self.sid, state = state.name(), "call {state}");
+        tracing::info!(sid = %self.sid(), state = state.name(), "call {state}");
         self.change(|record| record.states.push(StateRecord { state, at }));
         self.tell(at, Happening::Call { state });
     }
 
     /// Says what the app server, or who wrote the scenario, should know.
     pub(crate) fn remark(&self, remark: String) {
-        tracing::warn!(sid = %self.sid, "{remark}");
+        tracing::warn!(sid = %self.sid(), "{remark}");
         let remark: Arc<str> = remark.into();
         self.change(|record| record.remarks.push(remark.clone()));
-        self.tell(self.clock.now(), Happening::Remark { remark });
+        self.tell(self.now(), Happening::Remark { remark });
     }
 
     /// How the call ends; to be told before the state is entered.
-    pub(crate) fn ends(&self, end: CallEnd) {
+    pub(crate) fn ends(&self, end: Arc<CallEnd>) {
         self.change(|record| record.end = Some(end));
     }
 
     /// A callback is not sent.
     pub(crate) fn drop_delivery(&self, callback: Callback) {
-        tracing::info!(sid = %self.sid, callback = callback.name(), "{callback} not sent");
+        tracing::info!(sid = %self.sid(), callback = callback.name(), "{callback} not sent");
         let unsent = DeliveryRecord::unsent(callback, Outcome::Dropped);
         self.put_delivery(unsent);
     }
@@ -131,13 +123,13 @@ impl CallEntry {
             delivery.attempts.push(attempt);
         });
         if let Some(remark) = remark {
-            self.tell(self.clock.now(), Happening::Remark { remark });
+            self.tell(self.now(), Happening::Remark { remark });
         }
         self.tell_delivery(index, callback, outcome, status);
     }
 
     fn log_attempt(&self, callback: Callback, attempt: &AttemptRecord) {
-        let sid = self.sid;
+        let sid = self.sid();
         let latency_ms = attempt.latency.as_millis();
         match &attempt.result {
             Ok((status, _)) => tracing::info!(
@@ -163,9 +155,8 @@ impl CallEntry {
             return;
         }
         shelve();
-        self.changed.notify_waiters();
-        tracing::debug!(sid = %self.sid, "call settled");
-        self.tell(self.clock.now(), Happening::Settled);
+        tracing::debug!(sid = %self.sid(), "call settled");
+        self.tell(self.now(), Happening::Settled);
     }
 
     /// Marks what is owed as abandoned; gives back how many callbacks that are.
@@ -182,17 +173,15 @@ impl CallEntry {
         abandoned.len()
     }
 
-    /// Changes the record and wakes who waits for it.
+    /// Changes the record. Has to be told afterwards: that wakes who waits for it.
     fn change<T>(&self, change: impl FnOnce(&mut CallRecord) -> T) -> T {
-        let changed = change(&mut locked(&self.record));
-        self.changed.notify_waiters();
-        changed
+        change(&mut locked(&self.record))
     }
 
     /// To be told after the record has changed, so that who hears of it finds it there.
     pub(super) fn tell(&self, at: Moment, what: Happening) {
-        let project = Some(self.project.clone());
-        self.news.tell(at, project, Some(self.sid), what);
+        let project = Some(self.placed.project.clone());
+        self.news.tell(at, project, Some(self.sid()), what);
     }
 
     fn tell_delivery(
@@ -208,6 +197,6 @@ impl CallEntry {
             outcome,
             status,
         };
-        self.tell(self.clock.now(), what);
+        self.tell(self.now(), what);
     }
 }

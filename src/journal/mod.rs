@@ -75,7 +75,7 @@ impl Journal {
     pub(crate) fn open(&self, record: CallRecord) -> Arc<CallEntry> {
         let call = &record.placed.call;
         tracing::info!(
-            sid = %record.sid,
+            sid = %record.placed.sid,
             project = &*record.placed.project,
             scenario = &*record.placed.scenario,
             chosen_by = record.placed.chosen_by,
@@ -133,15 +133,8 @@ impl Journal {
 
     /// Waits until `holds`; has no limit of its own. Asks again after every event, hence after every
     /// change of a call.
-    pub(crate) async fn wait_until(&self, mut holds: impl FnMut() -> bool) {
-        loop {
-            // What happens during the check is past this number, hence not missed.
-            let seen = self.news.events.last();
-            if holds() {
-                return;
-            }
-            self.news.events.wait_past(seen).await;
-        }
+    pub(crate) async fn wait_until(&self, holds: impl FnMut() -> bool) {
+        self.news.wait_until(holds).await;
     }
 
     /// Marks a call as settled: nothing more will be sent for it.
@@ -263,7 +256,7 @@ mod tests {
     use crate::domain::CallState;
 
     fn has(journal: &Journal, entry: &CallEntry) -> bool {
-        journal.find(entry.read(|record| record.sid)).is_some()
+        journal.find(entry.sid()).is_some()
     }
 
     #[test]

@@ -22,4 +22,16 @@ impl News {
         self.metrics.count(&what);
         self.events.publish(at, project, sid, what);
     }
+
+    /// Waits until `holds`; has no limit of its own. Asks again after everything that is told.
+    pub(super) async fn wait_until(&self, mut holds: impl FnMut() -> bool) {
+        loop {
+            // What happens during the check is past this number, hence not missed.
+            let seen = self.events.last();
+            if holds() {
+                return;
+            }
+            self.events.wait_past(seen).await;
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::wire::{Parameters, with_query};
 /// A call and how it came to its scenario: what is known when it is accepted.
 #[derive(Debug)]
 pub(crate) struct PlacedCall {
+    pub(crate) sid: Sid,
     pub(crate) project: Arc<str>,
     /// How many times the project was reset before.
     pub(crate) generation: u64,
@@ -19,7 +20,7 @@ pub(crate) struct PlacedCall {
     pub(crate) clock: Clock,
     pub(crate) scenario: Arc<str>,
     pub(crate) chosen_by: &'static str,
-    pub(crate) call: Arc<MakeCall>,
+    pub(crate) call: MakeCall,
     /// The body as it came.
     pub(crate) request: Box<str>,
 }
@@ -27,11 +28,10 @@ pub(crate) struct PlacedCall {
 /// Everything about one call (design 7).
 #[derive(Debug)]
 pub(crate) struct CallRecord {
-    pub(crate) sid: Sid,
-    pub(crate) placed: PlacedCall,
+    pub(crate) placed: Arc<PlacedCall>,
     pub(crate) states: Vec<StateRecord>,
     pub(crate) deliveries: Vec<DeliveryRecord>,
-    pub(crate) end: Option<CallEnd>,
+    pub(crate) end: Option<Arc<CallEnd>>,
     pub(crate) remarks: Vec<Arc<str>>,
     /// Nothing more will be sent.
     pub(crate) settled: bool,
@@ -114,10 +114,9 @@ pub(crate) struct AttemptRecord {
 
 impl CallRecord {
     /// The record of a call that was accepted at this moment.
-    pub(crate) fn new(sid: Sid, placed: PlacedCall, accepted_at: Moment) -> Self {
+    pub(crate) fn new(placed: PlacedCall, accepted_at: Moment) -> Self {
         Self {
-            sid,
-            placed,
+            placed: Arc::new(placed),
             states: vec![StateRecord {
                 state: CallState::Accepted,
                 at: accepted_at,

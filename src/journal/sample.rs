@@ -26,16 +26,16 @@ pub(super) fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<C
     let (project, generation) = of;
     let call = MakeCall::sample(&format!("user-{number}"));
     let placed = PlacedCall {
+        sid: Sid::from_random_bytes([number; 16]),
         project: project.into(),
         generation,
         clock: Clock::new(ClockMode::Real),
         scenario: "answered".into(),
         chosen_by: "default",
-        call: Arc::new(call),
+        call,
         request: r#"{"playCount": 1}"#.into(),
     };
-    let sid = Sid::from_random_bytes([number; 16]);
-    journal.open(CallRecord::new(sid, placed, at(0)))
+    journal.open(CallRecord::new(placed, at(0)))
 }
 
 /// Asserts that `json` is as the schema of `T` says.

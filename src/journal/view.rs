@@ -152,7 +152,7 @@ impl<'a> CallView<'a> {
         let (from, to) = (&placed.call.from, &placed.call.to);
         let deliveries = record.deliveries.iter().zip(1..);
         Self {
-            sid: record.sid,
+            sid: record.placed.sid,
             project: &placed.project,
             scenario: &placed.scenario,
             chosen_by: placed.chosen_by,
@@ -171,7 +171,7 @@ impl<'a> CallView<'a> {
             deliveries: deliveries
                 .map(|(delivery, n)| DeliveryView::of(n, delivery))
                 .collect(),
-            end: record.end.as_ref().map(EndView::of),
+            end: record.end.as_deref().map(EndView::of),
             remarks: &record.remarks,
         }
     }
@@ -233,7 +233,7 @@ impl CallEntry {
             let delivery = record.deliveries.get(index)?;
             let result = delivery.attempts.last().map(|attempt| &attempt.result);
             Some(Delivered {
-                sid: record.sid,
+                sid: record.placed.sid,
                 n: index + 1,
                 callback: delivery.callback,
                 outcome: delivery.outcome,
@@ -317,7 +317,7 @@ mod tests {
             end: at(60),
             connected_duration_at_least: 1,
         };
-        entry.ends(CallEnd::new(DisconnectReason::Decline, times));
+        entry.ends(CallEnd::new(DisconnectReason::Decline, times).into());
         entry.enter(CallState::Ended, at(60));
         let index = entry.begin_delivery(Callback::CallEvent, at(70), message);
         let attempt = AttemptRecord {
