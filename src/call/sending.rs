@@ -3,26 +3,25 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::sync::oneshot;
-use url::Url;
 
 use super::{Life, Line};
 use crate::clock::{Activity, Parking};
 use crate::delivery::Attempt;
 use crate::domain::{Callback, Moment, PlannedDelivery, Redirects, SendWhen};
-use crate::journal::{AttemptRecord, CallEntry, Message, Outcome};
+use crate::journal::{AttemptRecord, CallEntry, Outcome};
 use crate::sync::locked;
-use crate::wire::Parameters;
+use crate::wire::{Message, Parameters, Target};
 
 /// Where a project's callbacks go; `None` where no URL is registered.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Targets {
-    pub(crate) notify: Option<Arc<Url>>,
-    pub(crate) agent_call_status: Option<Arc<Url>>,
-    pub(crate) call_event: Option<Arc<Url>>,
+    pub(crate) notify: Option<Arc<Target>>,
+    pub(crate) agent_call_status: Option<Arc<Target>>,
+    pub(crate) call_event: Option<Arc<Target>>,
 }
 
 impl Targets {
-    pub(crate) fn of(&self, callback: Callback) -> Option<&Arc<Url>> {
+    pub(crate) fn of(&self, callback: Callback) -> Option<&Arc<Target>> {
         match callback {
             Callback::Notify => self.notify.as_ref(),
             Callback::AgentCallStatus => self.agent_call_status.as_ref(),
@@ -170,14 +169,9 @@ impl Life {
                 return Sent::NoUrl;
             };
             let parameters = self.wire_order(callback, parameters.edited(&planned.edits));
-            let message = Message {
-                target: target.clone(),
-                parameters: Arc::new(parameters),
-            };
             let sending = Sending {
                 callback,
-                url: message.url(),
-                message,
+                message: Message::new(target.clone(), &parameters),
                 line: self.line.clone(),
                 entry: self.entry.clone(),
             };
@@ -196,7 +190,6 @@ impl Life {
 /// One callback, ready to be sent any number of times.
 struct Sending {
     callback: Callback,
-    url: Url,
     message: Message,
     line: Arc<Line>,
     entry: Arc<CallEntry>,
@@ -240,7 +233,6 @@ impl Line {
         };
         let sending = Sending {
             callback,
-            url: message.url(),
             message,
             line: self.clone(),
             entry,
@@ -279,7 +271,7 @@ impl Sending {
     async fn send(&self, activity: &Activity, due: Moment) -> (usize, Sent) {
         let message = self.message.clone();
         let index = self.entry.begin_delivery(self.callback, due, message);
-        let turn = activity.unless_closed(self.line.courier.turn(&self.url));
+        let turn = activity.unless_closed(self.line.courier.turn(&self.message));
         let turn = turn.await;
         let sent_at = activity.now();
         let attempt = turn.send().await;

@@ -4,10 +4,11 @@ use tokio::sync::Notify;
 
 use super::events::Happening;
 use super::news::News;
-use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Message, Outcome, StateRecord};
+use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, StateRecord};
 use crate::clock::Clock;
 use crate::domain::{CallEnd, CallState, Callback, Moment, Sid};
 use crate::sync::locked;
+use crate::wire::Message;
 
 /// One call in the journal: its life tells here what happens.
 #[derive(Debug)]

@@ -3,7 +3,7 @@ use std::fmt::{Display, Write as _};
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use siphasher::sip::SipHasher13;
 
 use super::param::cc_param;
@@ -92,7 +92,7 @@ impl Parameters {
     }
 
     /// The query string: values percent-encoded, no leading `?`.
-    pub(crate) fn query(&self) -> String {
+    pub(super) fn query(&self) -> String {
         let mut query = String::with_capacity(1_024);
         for (name, value) in &self.list {
             if !query.is_empty() {
@@ -104,11 +104,13 @@ impl Parameters {
         }
         query
     }
+}
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let pairs = self.list.iter();
-        pairs.map(|(name, value)| (name.as_ref(), &self.values[value.clone()]))
-    }
+/// The names and values of which [`Parameters::query`] made `query`.
+pub(super) fn decoded(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(move |(name, value)| (decoded(name), decoded(value)))
 }
 
 /// Notify, in the order of the documented example (contract 6.1).
