@@ -2,26 +2,25 @@ use std::sync::{Arc, Mutex};
 
 use thiserror::Error;
 use tokio::sync::oneshot;
-use url::Url;
 
 use super::{Life, Line};
 use crate::clock::{Activity, Parking, unless_dismissed};
 use crate::delivery::Attempt;
 use crate::domain::{Callback, Moment, Redirects, SendWhen};
-use crate::journal::{AttemptRecord, CallEntry, Message, Outcome};
+use crate::journal::{AttemptRecord, CallEntry, Outcome};
 use crate::sync::locked;
-use crate::wire::Parameters;
+use crate::wire::{Message, Parameters, Target};
 
 /// Where a project's callbacks go; `None` where no URL is registered.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Targets {
-    pub(crate) notify: Option<Arc<Url>>,
-    pub(crate) agent_call_status: Option<Arc<Url>>,
-    pub(crate) call_event: Option<Arc<Url>>,
+    pub(crate) notify: Option<Arc<Target>>,
+    pub(crate) agent_call_status: Option<Arc<Target>>,
+    pub(crate) call_event: Option<Arc<Target>>,
 }
 
 impl Targets {
-    pub(crate) fn of(&self, callback: Callback) -> Option<&Arc<Url>> {
+    pub(crate) fn of(&self, callback: Callback) -> Option<&Arc<Target>> {
         match callback {
             Callback::Notify => self.notify.as_ref(),
             Callback::AgentCallStatus => self.agent_call_status.as_ref(),
@@ -159,13 +158,14 @@ impl Life {
             Err(unsent) => return unsent,
         };
         self.activity.sleep_until(due).await;
-        let parameters = parameters(self);
+        let parameters = parameters(self).edited(&self.plan.delivery(callback).edits);
+        let message = Message::new(target, &self.wire_order(callback, parameters));
         // Boxed: a call that merely waits need not hold what only sending takes.
-        Box::pin(self.send_now(callback, target, parameters, due)).await
+        Box::pin(self.send_now(callback, message, due)).await
     }
 
     /// Where a callback goes; or why it goes nowhere.
-    fn target(&self, callback: Callback) -> Result<Arc<Url>, Sent> {
+    fn target(&self, callback: Callback) -> Result<Arc<Target>, Sent> {
         if self.plan.delivery(callback).send == SendWhen::Never {
             self.entry.drop_delivery(callback);
             return Err(Sent::NotWanted);
@@ -179,29 +179,18 @@ impl Life {
         })
     }
 
-    async fn send_now(
-        &mut self,
-        callback: Callback,
-        target: Arc<Url>,
-        parameters: Parameters,
-        due: Moment,
-    ) -> Sent {
-        let planned = self.plan.delivery(callback).clone();
-        let parameters = self.wire_order(callback, parameters.edited(&planned.edits));
-        let message = Message {
-            target,
-            parameters: Arc::new(parameters),
-        };
+    async fn send_now(&mut self, callback: Callback, message: Message, due: Moment) -> Sent {
+        let planned = self.plan.delivery(callback);
+        let (copies, every) = (planned.copies, planned.copies_every);
         let sending = Sending {
             callback,
-            url: message.url(),
             message,
             line: self.line.clone(),
             entry: self.entry.clone(),
         };
         let (_, sent) = sending.send(&self.activity, due).await;
-        if planned.copies > 1 {
-            let dues = (1..planned.copies).map(|copy| due + planned.copies_every * copy);
+        if copies > 1 {
+            let dues = (1..copies).map(|copy| due + every * copy);
             let under_way = self.copies.begin();
             tokio::spawn(sending.send_again(self.activity.branch(), dues.collect(), under_way));
         }
@@ -212,7 +201,6 @@ impl Life {
 /// One callback, ready to be sent any number of times.
 struct Sending {
     callback: Callback,
-    url: Url,
     message: Message,
     line: Arc<Line>,
     entry: Arc<CallEntry>,
@@ -256,7 +244,6 @@ impl Line {
         };
         let sending = Sending {
             callback,
-            url: message.url(),
             message,
             line: self.clone(),
             entry,
@@ -287,7 +274,7 @@ impl Sending {
     async fn send(&self, activity: &Activity, due: Moment) -> (usize, Sent) {
         let message = self.message.clone();
         let index = self.entry.begin_delivery(self.callback, due, message);
-        let turn = activity.unless_closed(self.line.courier.turn(&self.url));
+        let turn = activity.unless_closed(self.line.courier.turn(&self.message));
         let turn = turn.await;
         let sent_at = activity.now();
         let attempt = turn.send().await;

@@ -13,7 +13,6 @@ use crate::domain::{Callback, HumanDuration};
 use crate::emulator::Core;
 use crate::project::{Project, Taken};
 use crate::settings::{Identity, ProjectRequest};
-use crate::wire::shown;
 use crate::yaml::nearest;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -108,7 +107,7 @@ impl From<&Project> for ProjectView {
     fn from(project: &Project) -> Self {
         let settings = &project.settings;
         let run = project.run();
-        let url = |callback: Callback| run.line.targets.of(callback).map(|url| shown(url));
+        let url = |callback: Callback| run.line.targets.of(callback).map(|target| target.shown());
         Self {
             name: project.name.clone(),
             service_id: settings

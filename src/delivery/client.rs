@@ -3,23 +3,29 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
-use reqwest::header::LOCATION;
-use reqwest::redirect::Policy;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::Response;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::LOCATION;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use thread_local::ThreadLocal;
 use url::Url;
 
 use super::allow::AllowedHosts;
 use super::error::DeliveryError;
+use super::hop::Hop;
 use super::names::Names;
 use super::{Answer, DeliveryOptions};
 use crate::clock::timeout;
 use crate::domain::Redirects;
+use crate::wire::Message;
 
 /// So much of an answer's body is read and kept.
 const MAX_BODY: usize = 1024;
-
-const MAX_REDIRECTS: usize = 10;
 
 /// Shorter than what common servers grant an idle connection: sending on one that the server closes
 /// at that moment would fail a callback for no fault of the app server's.
@@ -32,16 +38,20 @@ const MAX_IDLE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Client {
     plan: Plan,
+    allowed: Arc<AllowedHosts>,
     of_thread: ThreadLocal<OfThread>,
     timeout: Duration,
 }
+
+/// Knows no proxy: one from the environment would see the callbacks, and not reach a local app server.
+pub(super) type Http = legacy::Client<HttpsConnector<HttpConnector<Names>>, Empty<Bytes>>;
 
 /// The clients of one thread. TLS is set up by the first callback that needs it: reading all roots takes
 /// many times as long, and as much memory, as everything else at the start.
 #[derive(Debug, Default)]
 struct OfThread {
-    plain: OnceCell<reqwest::Client>,
-    secure: OnceCell<reqwest::Client>,
+    plain: OnceCell<Http>,
+    secure: OnceCell<Http>,
 }
 
 /// How clients are made.
@@ -49,9 +59,9 @@ struct OfThread {
 struct Plan {
     names: Names,
     redirects: Redirects,
-    allowed: Arc<AllowedHosts>,
     max_idle_per_host: usize,
-    tls: OnceLock<ClientConfig>,
+    without_tls: Arc<ClientConfig>,
+    with_tls: OnceLock<Arc<ClientConfig>>,
 }
 
 impl Client {
@@ -72,94 +82,100 @@ impl Client {
         let plan = Plan {
             names,
             redirects: options.redirects,
-            allowed: allowed.clone(),
             max_idle_per_host: options.max_in_flight_per_host,
-            tls: OnceLock::new(),
+            without_tls: Arc::new(with_roots(RootCertStore::empty())?),
+            with_tls: OnceLock::new(),
         };
-        // What would fail for every callback shall fail now.
-        plan.client(without_roots()?)
-            .context("cannot set up the HTTP client for callbacks")?;
         Ok(Self {
             plan,
+            allowed: allowed.clone(),
             of_thread: ThreadLocal::new(),
             timeout: options.timeout,
         })
     }
 
-    pub(super) async fn get(&self, url: &Url) -> Result<Answer, DeliveryError> {
-        let http = self.http(url)?;
-        match timeout(self.timeout, exchange(&http, url)).await {
-            Ok(result) => result.map_err(|error| DeliveryError::of(error, url)),
+    pub(super) async fn get(&self, message: &Message) -> Result<Answer, DeliveryError> {
+        let http = self.http(message.target.url())?;
+        match timeout(self.timeout, self.exchange(&http, message)).await {
+            Ok(result) => result,
             Err(_) => Err(DeliveryError::TimedOut(self.timeout)),
         }
     }
 
     /// This thread's client for such a URL.
-    fn http(&self, url: &Url) -> Result<reqwest::Client, DeliveryError> {
+    fn http(&self, url: &Url) -> Result<Http, DeliveryError> {
         let of_thread = self.of_thread.get_or_default();
         // Where redirects are followed, any URL may lead to TLS.
         let is_plain = url.scheme() == "http" && self.plan.redirects == Redirects::NotFollowed;
-        let (cell, make): (_, fn(&Plan) -> anyhow::Result<reqwest::Client>) = match is_plain {
-            true => (&of_thread.plain, |plan| Ok(plan.client(without_roots()?)?)),
-            false => (&of_thread.secure, |plan| Ok(plan.client(plan.tls()?)?)),
-        };
-        if cell.get().is_none() {
-            let client = make(&self.plan);
-            let client = client.map_err(|error| DeliveryError::Broken(format!("{error:#}")))?;
-            // Nobody else is on this thread.
-            let _ = cell.set(client);
+        if is_plain {
+            let make = || self.plan.client(self.plan.without_tls.clone());
+            return Ok(of_thread.plain.get_or_init(make).clone());
         }
-        let broken = || DeliveryError::Broken("no HTTP client".to_owned());
-        cell.get().cloned().ok_or_else(broken)
+        if let Some(known) = of_thread.secure.get() {
+            return Ok(known.clone());
+        }
+        let broken = |error: anyhow::Error| DeliveryError::Broken(format!("{error:#}"));
+        let tls = self.plan.tls().map_err(broken)?;
+        let make = || self.plan.client(tls);
+        Ok(of_thread.secure.get_or_init(make).clone())
+    }
+
+    async fn exchange(&self, http: &Http, message: &Message) -> Result<Answer, DeliveryError> {
+        let mut hop = Hop::first(message);
+        loop {
+            let response = hop.send(http).await?;
+            let next = match self.plan.redirects {
+                Redirects::Followed => hop.next(&response, &self.allowed)?,
+                Redirects::NotFollowed => None,
+            };
+            match next {
+                Some(next) => hop = next,
+                None => return answer(response).await.map_err(|error| hop.failed(&error)),
+            }
+        }
     }
 }
 
 impl Plan {
-    fn client(&self, tls: ClientConfig) -> reqwest::Result<reqwest::Client> {
-        reqwest::Client::builder()
-            .user_agent(concat!("planet-emulator/", env!("CARGO_PKG_VERSION")))
-            .http1_only()
-            // A proxy from the environment would see the callbacks, and not reach a local app server.
-            .no_proxy()
-            .redirect(redirect_policy(self.redirects, &self.allowed))
-            .referer(false)
-            .dns_resolver(self.names.clone())
-            .tls_backend_preconfigured(tls)
+    fn client(&self, tls: Arc<ClientConfig>) -> Http {
+        let mut http = HttpConnector::new_with_resolver(self.names.clone());
+        http.set_nodelay(true);
+        http.enforce_http(false);
+        legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
             .pool_idle_timeout(MAX_IDLE)
             .pool_max_idle_per_host(self.max_idle_per_host)
-            .build()
+            .build(HttpsConnector::from((http, tls)))
     }
 
-    fn tls(&self) -> anyhow::Result<ClientConfig> {
-        if let Some(known) = self.tls.get() {
+    fn tls(&self) -> anyhow::Result<Arc<ClientConfig>> {
+        if let Some(known) = self.with_tls.get() {
             return Ok(known.clone());
         }
-        let made = tls()?;
-        Ok(self.tls.get_or_init(|| made).clone())
+        let made = Arc::new(tls()?);
+        Ok(self.with_tls.get_or_init(|| made).clone())
     }
 }
 
-async fn exchange(http: &reqwest::Client, url: &Url) -> reqwest::Result<Answer> {
-    let mut response = http.get(url.clone()).send().await?;
-    let status = response.status();
-    let location = response
-        .headers()
-        .get(LOCATION)
-        .filter(|_| status.is_redirection())
-        .map(|location| String::from_utf8_lossy(location.as_bytes()).into_owned());
-    let mut body = Vec::new();
+async fn answer(response: Response<Incoming>) -> hyper::Result<Answer> {
+    let (head, mut body) = response.into_parts();
+    let location = head.headers.get(LOCATION);
+    let location = location.filter(|_| head.status.is_redirection());
+    let mut start = Vec::new();
     // One byte more than is kept: a body that is just as long is then read to its end, without which
     // its connection could not be used again.
-    while body.len() <= MAX_BODY {
-        match response.chunk().await? {
-            Some(chunk) => body.extend_from_slice(&chunk[..chunk.len().min(MAX_BODY + 1)]),
-            None => break,
+    while start.len() <= MAX_BODY {
+        let Some(frame) = body.frame().await.transpose()? else {
+            break;
+        };
+        if let Some(data) = frame.data_ref() {
+            start.extend_from_slice(&data[..data.len().min(MAX_BODY + 1)]);
         }
     }
     Ok(Answer {
-        status: status.as_u16(),
-        body: start_of(&body),
-        location,
+        status: head.status.as_u16(),
+        body: start_of(&start),
+        location: location.map(|at| String::from_utf8_lossy(at.as_bytes()).into_owned()),
     })
 }
 
@@ -175,34 +191,12 @@ fn start_of(body: &[u8]) -> Box<str> {
     String::from_utf8_lossy(start).into()
 }
 
-fn redirect_policy(redirects: Redirects, allowed: &Arc<AllowedHosts>) -> Policy {
-    if redirects == Redirects::NotFollowed {
-        return Policy::none();
-    }
-    let allowed = Arc::clone(allowed);
-    Policy::custom(move |hop| {
-        if hop.previous().len() > MAX_REDIRECTS {
-            let told = format!("more than {MAX_REDIRECTS} redirects");
-            return hop.error(DeliveryError::Broken(told));
-        }
-        match allowed.check(hop.url()) {
-            Ok(()) => hop.follow(),
-            Err(refusal) => hop.error(refusal),
-        }
-    })
-}
-
 /// Trusts the system's roots, thus also a company's own, and well-known ones for where there are none.
 pub(crate) fn tls() -> anyhow::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     with_roots(roots)
-}
-
-/// For what needs no TLS: trusts nobody.
-fn without_roots() -> anyhow::Result<ClientConfig> {
-    with_roots(RootCertStore::empty())
 }
 
 fn with_roots(roots: RootCertStore) -> anyhow::Result<ClientConfig> {

@@ -2,10 +2,8 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use hyper_util::client::legacy;
 use thiserror::Error;
-use url::Url;
-
-use super::url::place;
 
 /// Why a callback was not answered. Shown in one line, without the query of any URL.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -27,13 +25,10 @@ pub(crate) enum DeliveryError {
 }
 
 impl DeliveryError {
-    /// What `error` means, which happened when `url` was called.
-    pub(super) fn of(error: reqwest::Error, url: &Url) -> Self {
-        // After a redirect the error knows better than the caller which host it was.
-        let to = place(error.url().unwrap_or(url));
-        let error = error.without_url();
-        let causes = causes(&error);
-
+    /// What `error` means, which happened when `to` was called.
+    pub(super) fn of(error: &(dyn Error + 'static), to: &str) -> Self {
+        let to = to.to_owned();
+        let causes = causes(error);
         if let Some(own) = causes.iter().find_map(|cause| cause.downcast_ref::<Self>()) {
             return own.clone();
         }
@@ -45,10 +40,12 @@ impl DeliveryError {
         if causes.iter().any(refused) {
             return Self::Refused { by: to };
         }
+        let mut labels = causes.iter().filter_map(label);
+        let is_connecting = labels.any(legacy::Error::is_connect);
         let why = told(&causes);
         if causes.iter().any(|cause| cause.is::<rustls::Error>()) {
             Self::Tls { to, why }
-        } else if error.is_connect() {
+        } else if is_connecting {
             Self::NoConnection { to, why }
         } else {
             Self::Broken(why)
@@ -68,15 +65,19 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)
     std::iter::successors(Some(error), inner).collect()
 }
 
+/// What says merely in which step of a request the rest happened.
+fn label<'a>(cause: &&'a (dyn Error + 'static)) -> Option<&'a legacy::Error> {
+    cause.downcast_ref()
+}
+
 /// What a person wants to read of `causes`: neither the layers' labels nor the same text twice.
 fn told(causes: &[&(dyn Error + 'static)]) -> String {
     let mut told: Vec<String> = Vec::new();
     for (depth, cause) in causes.iter().enumerate() {
         let text = one_line(&cause.to_string());
         let innermost = depth + 1 == causes.len();
-        let label = cause.is::<reqwest::Error>() || text.starts_with("client error (");
         let repeated = told.last().is_some_and(|before| before.ends_with(&text));
-        if (innermost || !label) && !repeated {
+        if (innermost || label(cause).is_none()) && !repeated {
             told.push(text);
         }
     }

@@ -6,9 +6,7 @@ use std::thread::available_parallelism;
 
 use thread_local::ThreadLocal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use url::Url;
 
-use super::url::place;
 use crate::sync::locked;
 
 /// How many callbacks may be in flight, in all and to one host.
@@ -37,10 +35,10 @@ impl Limits {
     }
 
     /// Waits for a place, first at the host: a queue before a slow host then holds no other up.
-    pub(super) async fn enter(&self, url: &Url) -> Place {
+    pub(super) async fn enter(&self, host: &Arc<str>) -> Place {
         let next = || self.threads.fetch_add(1, Ordering::Relaxed);
         let share = *self.of_thread.get_or(next) % self.shares.len();
-        self.shares[share].enter(url).await
+        self.shares[share].enter(host).await
     }
 
     #[cfg(test)]
@@ -84,8 +82,8 @@ impl Share {
         }
     }
 
-    async fn enter(&self, url: &Url) -> Place {
-        let (visit, places) = self.visit(place(url).into());
+    async fn enter(&self, host: &Arc<str>) -> Place {
+        let (visit, places) = self.visit(host.clone());
         // Only a closed semaphore refuses, and nothing closes these.
         let of_host = places.acquire_owned().await.ok();
         let total = Arc::clone(&self.total).acquire_owned().await.ok();

@@ -5,22 +5,23 @@
 mod allow;
 mod client;
 mod error;
+mod hop;
 mod limits;
 mod names;
 #[cfg(test)]
 mod tests;
-mod url;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::url::Url;
+use url::Url;
 
 use self::allow::AllowedHosts;
 use self::client::Client;
 use self::limits::{Limits, Place};
 use crate::clock::Stopwatch;
 use crate::domain::Redirects;
+use crate::wire::Message;
 
 pub(crate) use self::client::tls;
 pub(crate) use self::error::DeliveryError;
@@ -85,18 +86,20 @@ impl Courier {
 
     /// Waits for a free place, then sends GET `url`.
     pub(crate) async fn send(&self, url: &Url) -> Attempt {
-        self.turn(url).await.send().await
+        let message = Message::to(url.clone());
+        self.turn(&message).await.send().await
     }
 
-    /// Waits until GET `url` may be sent.
-    pub(crate) async fn turn<'a>(&'a self, url: &'a Url) -> Turn<'a> {
-        let place = match self.0.allowed.check(url) {
-            Ok(()) => Ok(self.0.limits.enter(url).await),
+    /// Waits until `message` may be sent.
+    pub(crate) async fn turn<'a>(&'a self, message: &'a Message) -> Turn<'a> {
+        let target = &message.target;
+        let place = match self.0.allowed.check(target.url()) {
+            Ok(()) => Ok(self.0.limits.enter(target.place()).await),
             Err(refusal) => Err(refusal),
         };
         Turn {
             client: &self.0.client,
-            url,
+            message,
             place,
         }
     }
@@ -106,7 +109,7 @@ impl Courier {
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
     client: &'a Client,
-    url: &'a Url,
+    message: &'a Message,
     place: Result<Place, DeliveryError>,
 }
 
@@ -117,7 +120,7 @@ impl Turn<'_> {
             Ok(_place) => {
                 let sending = Stopwatch::start();
                 // A request in flight is several KiB of state, which a call that merely waits need not hold.
-                let result = Box::pin(self.client.get(self.url)).await;
+                let result = Box::pin(self.client.get(self.message)).await;
                 (result, sending.elapsed())
             }
             Err(refusal) => (Err(refusal), Duration::ZERO),

@@ -6,13 +6,17 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use std::vec;
 
+use futures_util::future::BoxFuture;
 use hickory_resolver::config::ResolveHosts;
 use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{Hosts, TokioResolver};
-use reqwest::dns::{Addrs, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns;
+use tower_service::Service;
 
 use super::allow::is_forbidden;
 use super::error::{DeliveryError, one_line};
@@ -115,14 +119,23 @@ impl Inner {
     }
 }
 
-impl Resolve for Names {
-    fn resolve(&self, name: reqwest::dns::Name) -> Resolving {
+/// The addresses of a name, as the HTTP client asks for them.
+impl Service<dns::Name> for Names {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = DeliveryError;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: dns::Name) -> Self::Future {
         let names = self.clone();
         Box::pin(async move {
-            let addresses = names.addresses(name.as_str()).await?;
+            let addresses = names.addresses(name.as_str()).await?.into_iter();
             // Port 0 stands for the URL's.
-            let sockets = addresses.into_iter().map(|ip| SocketAddr::new(ip, 0));
-            Ok(Box::new(sockets) as Addrs)
+            let sockets: Vec<_> = addresses.map(|ip| SocketAddr::new(ip, 0)).collect();
+            Ok(sockets.into_iter())
         })
     }
 }

@@ -223,6 +223,80 @@ async fn a_callback_is_a_get_with_the_emulators_name() {
 }
 
 #[tokio::test]
+async fn the_credentials_of_a_url_are_sent_as_a_header() {
+    let mut receiver = Receiver::answering(ok("")).await;
+    let courier = courier(&options(), "");
+    let version = env!("CARGO_PKG_VERSION");
+    for (credentials, expected) in [
+        ("", ""),
+        ("user@", "authorization: Basic dXNlcjo=\r\n"),
+        (":pw@", "authorization: Basic OnB3\r\n"),
+        (
+            "us%40er:p%3Ass@",
+            "authorization: Basic dXNAZXI6cDpzcw==\r\n",
+        ),
+    ] {
+        let host = receiver.address;
+        let target = url(&format!("http://{credentials}{host}/n"));
+        courier.send(&target).await.result.unwrap();
+        let told = format!(
+            "GET /n HTTP/1.1\r\n{expected}accept: */*\r\nuser-agent: planet-emulator/{version}\r\nhost: {host}\r\n\r\n"
+        );
+        assert_eq!(receiver.requests.recv().await.unwrap(), told);
+    }
+}
+
+#[tokio::test]
+async fn credentials_follow_a_redirect_only_within_their_host() {
+    let options = DeliveryOptions {
+        redirects: Redirects::Followed,
+        ..options()
+    };
+    let courier = courier(&options, "");
+    let mut target = Receiver::answering(ok("")).await;
+    let mut there = Receiver::answering(redirect_to(target.url("/").as_str())).await;
+    let mut here = Receiver::answering(redirect_to("/again")).await;
+    let with_credentials = |receiver: &Receiver| {
+        let mut url = receiver.url("/");
+        url.set_username("me").unwrap();
+        url
+    };
+
+    courier
+        .send(&with_credentials(&there))
+        .await
+        .result
+        .unwrap();
+    let first = there.requests.recv().await.unwrap();
+    assert!(first.contains("authorization: "), "{first}");
+    let second = target.requests.recv().await.unwrap();
+    assert!(!second.contains("authorization: "), "{second}");
+
+    courier
+        .send(&with_credentials(&here))
+        .await
+        .result
+        .unwrap_err();
+    for _ in 0..2 {
+        let request = here.requests.recv().await.unwrap();
+        assert!(request.contains("authorization: "), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_redirect_the_host_that_failed_is_told() {
+    let options = DeliveryOptions {
+        redirects: Redirects::Followed,
+        ..options()
+    };
+    let address = free_address().await;
+    let receiver = Receiver::answering(redirect_to(&format!("http://{address}/"))).await;
+    let attempt = courier(&options, "").send(&receiver.url("/")).await;
+    let told = format!("connection refused by {address}: is the app server running?");
+    assert_eq!(attempt.result.unwrap_err().to_string(), told);
+}
+
+#[tokio::test]
 async fn of_a_long_body_the_first_kib_is_kept() {
     for (body, expected) in [
         ("x".repeat(5000), "x".repeat(1024)),
@@ -356,7 +430,7 @@ async fn what_is_not_http_is_told() {
         .unwrap_err();
     let told = error
         .to_string()
-        .replace(&super::url::place(&target), "[place]");
+        .replace(&**Message::to(target).target.place(), "[place]");
     assert_eq!(
         told,
         "no TLS connection to [place]: received corrupt message of type InvalidContentType"

@@ -11,6 +11,7 @@ use crate::domain::Callback;
 use crate::journal::{Happening, ProjectChange};
 use crate::project::{Project, Taken};
 use crate::settings::{Access, ProjectSettings};
+use crate::wire::Target;
 
 impl Core {
     /// Adds a project at run time.
@@ -95,7 +96,7 @@ fn targets_of(project: &ProjectSettings, access: Access, base: &Url) -> Targets 
             }
             Access::Strict => configured,
         };
-        url.map(Arc::new)
+        url.map(|url| Arc::new(Target::new(url)))
     };
     Targets {
         notify: target(Callback::Notify),

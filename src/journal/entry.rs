@@ -2,11 +2,10 @@ use std::sync::{Arc, Mutex};
 
 use super::events::Happening;
 use super::news::News;
-use super::record::{
-    AttemptRecord, CallRecord, DeliveryRecord, Message, Outcome, PlacedCall, StateRecord,
-};
+use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall, StateRecord};
 use crate::domain::{CallEnd, CallState, Callback, Moment, Sid};
 use crate::sync::locked;
+use crate::wire::Message;
 
 /// One call in the journal: its life tells here what happens.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ pub(crate) use entry::CallEntry;
 pub(crate) use events::{Event, Events, Happening, ProjectChange, ScenariosChange};
 pub(crate) use metrics::Metrics;
 pub(crate) use query::{CallFilter, RequestFilter};
-pub(crate) use record::{AttemptRecord, CallRecord, DeliveryRecord, Message, Outcome, PlacedCall};
+pub(crate) use record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall};
 pub(crate) use request::{RequestEntry, RequestRecord};
 pub(crate) use view::Delivered;
 

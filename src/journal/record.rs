@@ -3,11 +3,10 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use url::Url;
 
 use crate::clock::Clock;
 use crate::domain::{CallEnd, CallState, Callback, MakeCall, Moment, Sid};
-use crate::wire::{Parameters, with_query};
+use crate::wire::Message;
 
 /// A call and how it came to its scenario: what is known when it is accepted.
 #[derive(Debug)]
@@ -56,21 +55,6 @@ pub(crate) struct DeliveryRecord {
     /// What was sent, or is on its way.
     pub(crate) message: Option<Message>,
     pub(crate) attempts: Vec<AttemptRecord>,
-}
-
-/// What a callback says, and to whom. Kept apart: together they would be one more text for each callback.
-#[derive(Debug, Clone)]
-pub(crate) struct Message {
-    /// The registered URL, which may hold a password.
-    pub(crate) target: Arc<Url>,
-    pub(crate) parameters: Arc<Parameters>,
-}
-
-impl Message {
-    /// Where it is sent.
-    pub(crate) fn url(&self) -> Url {
-        with_query(&self.target, &self.parameters.query())
-    }
 }
 
 /// What became of a callback.

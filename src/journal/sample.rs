@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::{CallEntry, CallRecord, Journal, Message, PlacedCall};
+use super::{CallEntry, CallRecord, Journal, PlacedCall};
 use crate::clock::{Clock, ClockMode};
 use crate::domain::{MakeCall, Moment, Sid};
-use crate::wire::Parameters;
+use crate::wire::{Message, Parameters, Target};
 
 /// So many milliseconds after the epoch.
 pub(super) fn at(millis: u64) -> Moment {
@@ -48,8 +48,6 @@ pub(super) fn conforms<T: JsonSchema>(json: &Value) {
 }
 
 pub(super) fn message(target: &str, parameters: Parameters) -> Message {
-    Message {
-        target: Arc::new(target.parse().unwrap()),
-        parameters: Arc::new(parameters),
-    }
+    let target = Target::new(target.parse().unwrap());
+    Message::new(Arc::new(target), &parameters)
 }

@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, Value};
 use super::CallEntry;
 use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, StateRecord};
 use crate::domain::{CallEnd, CallState, Callback, DisconnectReason, Moment, Sid, Terminate};
-use crate::wire::{Parameters, shown};
+use crate::wire::Message;
 
 /// Everything about one call.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -78,9 +78,9 @@ struct DeliveryView<'a> {
     #[schemars(extend("format" = "uri"))]
     url: Option<String>,
     /// Its parameters, in the order in which they are sent.
-    #[serde(serialize_with = "by_name")]
+    #[serde(rename = "parameters", serialize_with = "by_name")]
     #[schemars(with = "BTreeMap<String, String>")]
-    parameters: Option<&'a Parameters>,
+    message: Option<&'a Message>,
     /// Each try to send it.
     attempts: Vec<AttemptView<'a>>,
 }
@@ -184,14 +184,8 @@ impl<'a> DeliveryView<'a> {
             callback: delivery.callback,
             outcome: delivery.outcome,
             due_at: delivery.due_at,
-            url: delivery
-                .message
-                .as_ref()
-                .map(|message| shown(&message.url())),
-            parameters: delivery
-                .message
-                .as_ref()
-                .map(|message| &*message.parameters),
+            url: delivery.message.as_ref().map(Message::shown_url),
+            message: delivery.message.as_ref(),
             attempts: delivery.attempts.iter().map(AttemptView::of).collect(),
         }
     }
@@ -272,11 +266,8 @@ fn as_it_came<S: Serializer>(body: &&str, serializer: S) -> Result<S::Ok, S::Err
     json.serialize(serializer)
 }
 
-fn by_name<S: Serializer>(
-    parameters: &Option<&Parameters>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(parameters.iter().flat_map(|parameters| parameters.iter()))
+fn by_name<S: Serializer>(message: &Option<&Message>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(message.iter().flat_map(|message| message.parameters()))
 }
 
 /// Milliseconds with one decimal: enough for a person, stable to read.
@@ -290,6 +281,7 @@ mod tests {
     use crate::domain::{CallTimes, ParameterEdits};
     use crate::journal::Journal;
     use crate::journal::sample::{at, conforms, message, opened};
+    use crate::wire::Parameters;
 
     /// A call with a bit of everything.
     fn eventful() -> Arc<CallEntry> {

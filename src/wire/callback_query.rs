@@ -1,7 +1,9 @@
 use std::borrow::Cow;
+use std::fmt::{Display, Write as _};
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use siphasher::sip::SipHasher13;
 
 use super::param::cc_param;
@@ -18,12 +20,31 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The parameters of one callback, in the order in which they are sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Parameters(Vec<(Cow<'static, str>, String)>);
+#[derive(Debug, Default)]
+pub(crate) struct Parameters {
+    /// Names, and where in `values` their values stand.
+    list: Vec<(Cow<'static, str>, Range<usize>)>,
+    values: String,
+}
 
 impl Parameters {
-    fn put(&mut self, name: &'static str, value: impl ToString) {
-        self.0.push((name.into(), value.to_string()));
+    fn with_capacity(count: usize) -> Self {
+        Self {
+            list: Vec::with_capacity(count),
+            values: String::with_capacity(512),
+        }
+    }
+
+    fn put(&mut self, name: &'static str, value: impl Display) {
+        let value = self.write(value);
+        self.list.push((name.into(), value));
+    }
+
+    fn write(&mut self, value: impl Display) -> Range<usize> {
+        let start = self.values.len();
+        // A `String` takes everything.
+        let _ = write!(self.values, "{value}");
+        start..self.values.len()
     }
 
     fn put_nullable(&mut self, name: &'static str, value: Option<&str>, nulls: NullParameters) {
@@ -45,11 +66,13 @@ impl Parameters {
     /// Applies what a scenario changes. A parameter that is not there yet is added at the end.
     #[must_use]
     pub(crate) fn edited(mut self, edits: &ParameterEdits) -> Self {
-        self.0.retain(|(name, _)| !edits.remove.contains(&**name));
+        self.list
+            .retain(|(name, _)| !edits.remove.contains(&**name));
         for (name, value) in &edits.set {
-            match self.0.iter_mut().find(|(known, _)| known == name) {
-                Some((_, known)) => known.clone_from(value),
-                None => self.0.push((name.clone().into(), value.clone())),
+            let value = self.write(value);
+            match self.list.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => *known = value,
+                None => self.list.push((name.clone().into(), value)),
             }
         }
         self
@@ -59,7 +82,7 @@ impl Parameters {
     #[must_use]
     pub(crate) fn ordered(mut self, order: ParameterOrder, salt: impl Hash) -> Self {
         if order == ParameterOrder::Shuffled {
-            self.0.sort_by_cached_key(|(name, _)| {
+            self.list.sort_by_cached_key(|(name, _)| {
                 let mut hasher = SipHasher13::new();
                 (&salt, name).hash(&mut hasher);
                 hasher.finish()
@@ -69,29 +92,30 @@ impl Parameters {
     }
 
     /// The query string: values percent-encoded, no leading `?`.
-    pub(crate) fn query(&self) -> String {
-        let mut query = String::with_capacity(512);
-        for (name, value) in &self.0 {
+    pub(super) fn query(&self) -> String {
+        let mut query = String::with_capacity(1_024);
+        for (name, value) in &self.list {
             if !query.is_empty() {
                 query.push('&');
             }
             query.extend(utf8_percent_encode(name, ENCODED));
             query.push('=');
-            query.extend(utf8_percent_encode(value, ENCODED));
+            query.extend(utf8_percent_encode(&self.values[value.clone()], ENCODED));
         }
         query
     }
+}
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_ref(), value.as_str()))
-    }
+/// The names and values of which [`Parameters::query`] made `query`.
+pub(super) fn decoded(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(move |(name, value)| (decoded(name), decoded(value)))
 }
 
 /// Notify, in the order of the documented example (contract 6.1).
 pub(crate) fn notify_parameters(sid: Sid, call: &MakeCall, fidelity: &Fidelity) -> Parameters {
-    let mut parameters = Parameters(Vec::with_capacity(9));
+    let mut parameters = Parameters::with_capacity(9);
     parameters.put("from_user_id", &call.from.user_id);
     parameters.put("from_service_id", &call.from.service_id);
     parameters.put("to_user_id", &call.to.user_id);
@@ -115,7 +139,7 @@ pub(crate) fn agent_call_status_parameters(
         (AgentCallResult::Fail(reason), ResultSpelling::Table) => ("FAIL", &**reason),
         (AgentCallResult::Fail(reason), ResultSpelling::Example) => ("Fail", &**reason),
     };
-    let mut parameters = Parameters(Vec::with_capacity(5));
+    let mut parameters = Parameters::with_capacity(5);
     parameters.put("sid", sid);
     parameters.put("agent_type", "AUDIO_CALLER");
     parameters.put("media_source_type", "STORED_SOURCE");
@@ -131,7 +155,7 @@ pub(crate) fn call_event_parameters(
     end: &CallEnd,
     fidelity: &Fidelity,
 ) -> Parameters {
-    let mut parameters = Parameters(Vec::with_capacity(21));
+    let mut parameters = Parameters::with_capacity(21);
     parameters.put("sid", sid);
     parameters.put("type", "A");
     parameters.put("from_user_id", &call.from.user_id);

@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod callback_query;
 mod callback_url;
+mod message;
 mod param;
 
 pub(crate) use answer::{ErrorAnswer, ErrorData, SuccessAnswer, Violation};
@@ -11,4 +12,5 @@ pub(crate) use body::{JsonKind, JsonObject, MakeCallBody, string_of};
 pub(crate) use callback_query::{
     Parameters, agent_call_status_parameters, call_event_parameters, notify_parameters,
 };
-pub(crate) use callback_url::{shown, with_query};
+pub(crate) use callback_url::shown;
+pub(crate) use message::{Message, Target};
