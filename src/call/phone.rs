@@ -111,15 +111,15 @@ pub(super) fn amend(plan: &mut Plan, action: PhoneAction, ringing: Moment, now: 
         PhoneAction::Decline { user_rel_code } => {
             plan.callee.action = CalleeAction::Decline;
             plan.callee.after = now.since(ringing);
-            plan.end = Some(by_callee(user_rel_code));
+            plan.end = Some(Box::new(by_callee(user_rel_code)));
         }
         PhoneAction::HangUp { user_rel_code } => {
             let answered = ringing + plan.callee.after;
-            plan.end = Some(PlannedEnd {
+            plan.end = Some(Box::new(PlannedEnd {
                 after: Some(now.since(answered)),
                 reason: Some(DisconnectReason::Normal),
                 ..by_callee(user_rel_code)
-            });
+            }));
         }
     }
 }

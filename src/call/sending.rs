@@ -82,9 +82,9 @@ pub(super) enum Sent {
     NoUrl,
 }
 
-/// The further copies of callbacks that a call still has under way.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Copies(Arc<Mutex<UnderWay>>);
+/// The further copies of callbacks that a call still has under way; hardly any call has one.
+#[derive(Debug, Default)]
+pub(super) struct Copies(Option<Arc<Mutex<UnderWay>>>);
 
 #[derive(Debug, Default)]
 struct UnderWay {
@@ -96,9 +96,12 @@ struct UnderWay {
 impl Copies {
     /// Waits until none is under way; `call` is what they are copies for.
     pub(super) async fn finished(&self, call: &Activity) {
+        let Some(under_way) = &self.0 else {
+            return;
+        };
         let (last_is_over, is_over) = oneshot::channel();
         {
-            let mut under_way = locked(&self.0);
+            let mut under_way = locked(under_way);
             if under_way.count == 0 {
                 return;
             }
@@ -106,32 +109,33 @@ impl Copies {
             call.parking().enter();
             under_way.waiting = Some((call.parking().clone(), last_is_over));
         }
-        let _given_up = WaitingForCopies(self);
+        let _given_up = WaitingForCopies(under_way);
         // The sender is kept until it has sent.
         let _ = is_over.await;
     }
 
-    fn begin(&self) -> CopyUnderWay {
-        locked(&self.0).count += 1;
-        CopyUnderWay(self.clone())
+    fn begin(&mut self) -> CopyUnderWay {
+        let under_way = self.0.get_or_insert_default();
+        locked(under_way).count += 1;
+        CopyUnderWay(under_way.clone())
     }
 }
 
 /// A call that waits for its copies until this is dropped.
-struct WaitingForCopies<'a>(&'a Copies);
+struct WaitingForCopies<'a>(&'a Mutex<UnderWay>);
 
 impl Drop for WaitingForCopies<'_> {
     fn drop(&mut self) {
-        locked(&self.0.0).waiting = None;
+        locked(self.0).waiting = None;
     }
 }
 
 /// Some copies of one callback; over when dropped.
-struct CopyUnderWay(Copies);
+struct CopyUnderWay(Arc<Mutex<UnderWay>>);
 
 impl Drop for CopyUnderWay {
     fn drop(&mut self) {
-        let mut under_way = locked(&self.0.0);
+        let mut under_way = locked(&self.0);
         under_way.count -= 1;
         if under_way.count > 0 {
             return;
@@ -158,7 +162,7 @@ impl Life {
             Err(unsent) => return unsent,
         };
         self.activity.sleep_until(due).await;
-        let parameters = parameters(self).edited(&self.plan.delivery(callback).edits);
+        let parameters = parameters(self).edited(&self.plan.delivery(callback).manner.edits);
         let message = Message::new(target, &self.wire_order(callback, parameters));
         // Boxed: a call that merely waits need not hold what only sending takes.
         Box::pin(self.send_now(callback, message, due)).await
@@ -180,8 +184,6 @@ impl Life {
     }
 
     async fn send_now(&mut self, callback: Callback, message: Message, due: Moment) -> Sent {
-        let planned = self.plan.delivery(callback);
-        let (copies, every) = (planned.copies, planned.copies_every);
         let sending = Sending {
             callback,
             message,
@@ -189,8 +191,9 @@ impl Life {
             entry: self.entry.clone(),
         };
         let (_, sent) = sending.send(&self.activity, due).await;
-        if copies > 1 {
-            let dues = (1..copies).map(|copy| due + every * copy);
+        let manner = &self.plan.delivery(callback).manner;
+        if manner.copies > 1 {
+            let dues = (1..manner.copies).map(|copy| due + manner.copies_every * copy);
             let under_way = self.copies.begin();
             tokio::spawn(sending.send_again(self.activity.branch(), dues.collect(), under_way));
         }

@@ -109,8 +109,9 @@ impl Timeline {
     /// Adds a callback with its copies, unless it is never sent. Gives back when the step is over.
     fn send(&mut self, callback: Callback, planned: &PlannedDelivery, due: Moment) -> Moment {
         if planned.send != SendWhen::Never {
-            for copy in 0..planned.copies {
-                let due = due + planned.copies_every * copy;
+            let manner = &planned.manner;
+            for copy in 0..manner.copies {
+                let due = due + manner.copies_every * copy;
                 self.add(due, Happening::Sent(callback));
             }
         }

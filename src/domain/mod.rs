@@ -27,7 +27,7 @@ pub(crate) use ids::{ContentId, ServiceId, Sid, UserId};
 pub(crate) use make_call::{Callee, Caller, InitiationFailure, MakeCall, PeerKey};
 pub(crate) use moment::Moment;
 pub(crate) use plan::{
-    AgentCallResult, CalleeAction, ParameterEdits, Plan, PlannedCallee, PlannedDelivery,
+    AgentCallResult, CalleeAction, Manner, ParameterEdits, Plan, PlannedCallee, PlannedDelivery,
     PlannedEnd, SendWhen,
 };
 pub(crate) use reason::{DisconnectReason, Releaser, Terminate};

@@ -22,7 +22,7 @@ pub(crate) struct Plan {
     /// From the connection to the end of the last audio file, preparation included.
     pub playback: Duration,
     /// How the call ends earlier or otherwise than by itself.
-    pub end: Option<PlannedEnd>,
+    pub end: Option<Box<PlannedEnd>>,
     /// The 1-to-1 Call Event callback.
     pub call_event: PlannedDelivery,
 }
@@ -38,19 +38,36 @@ impl Plan {
     }
 }
 
-/// One callback as planned.
+/// When and whether a callback is sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PlannedDelivery {
-    /// The delay from the step before.
+    /// From the step before.
     pub after: Duration,
-    /// Whether it is sent, and where in the order.
+    /// When, in the order of things.
     pub send: SendWhen,
-    /// How often it is sent in all; 1 is the ordinary case.
+    /// The rest, which is the same for all calls of a scenario.
+    pub manner: Arc<Manner>,
+}
+
+/// How a callback is sent that is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// How many times; at least once.
     pub copies: u32,
     /// The time between two copies.
     pub copies_every: Duration,
-    /// What the scenario changes in its parameters.
-    pub edits: Arc<ParameterEdits>,
+    /// What is changed in its parameters.
+    pub edits: ParameterEdits,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self {
+            copies: 1,
+            copies_every: Duration::ZERO,
+            edits: ParameterEdits::default(),
+        }
+    }
 }
 
 /// Where in the order a callback is sent.

@@ -10,8 +10,8 @@ use super::file::{
 };
 use super::text::Scalar;
 use crate::domain::{
-    AgentCallResult, CalleeAction, HumanDuration, InitiationFailure, ParameterEdits, PlannedEnd,
-    SendWhen, Terminate,
+    AgentCallResult, CalleeAction, HumanDuration, InitiationFailure, Manner, ParameterEdits,
+    PlannedEnd, SendWhen, Terminate,
 };
 use crate::wire::ErrorAnswer;
 
@@ -42,9 +42,7 @@ pub(super) struct DeliveryPhase {
     /// `None`: the faithful default.
     pub(super) after: Option<Delay>,
     pub(super) send: SendWhen,
-    pub(super) copies: u32,
-    pub(super) copies_every: Duration,
-    pub(super) edits: Arc<ParameterEdits>,
+    pub(super) manner: Arc<Manner>,
 }
 
 const NO_DELAY: Delay = Delay::Fixed(Duration::ZERO);
@@ -133,9 +131,7 @@ impl Default for DeliveryPhase {
         Self {
             after: None,
             send: SendWhen::Normal,
-            copies: 1,
-            copies_every: Duration::ZERO,
-            edits: Arc::default(),
+            manner: Arc::default(),
         }
     }
 }
@@ -146,12 +142,15 @@ macro_rules! delivery_phase_from {
             fn from(file: $file) -> Self {
                 let set = file.set.unwrap_or_default().into_iter();
                 let set = set.map(|(name, Scalar(value))| (name, value)).collect();
+                let manner = Manner {
+                    copies: file.copies.unwrap_or(1),
+                    copies_every: file.copies_every.map_or(Duration::ZERO, |HumanDuration(every)| every),
+                    edits: ParameterEdits { set, remove: file.remove.unwrap_or_default() },
+                };
                 Self {
                     after: file.after,
                     send: file.send.map_or(SendWhen::Normal, Into::into),
-                    copies: file.copies.unwrap_or(1),
-                    copies_every: file.copies_every.map_or(Duration::ZERO, |HumanDuration(every)| every),
-                    edits: Arc::new(ParameterEdits { set, remove: file.remove.unwrap_or_default() }),
+                    manner: Arc::new(manner),
                 }
             }
         }

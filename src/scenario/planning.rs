@@ -37,9 +37,11 @@ pub(crate) fn plan(
             prepares_for: Duration::ZERO,
         },
         playback: Duration::ZERO,
-        end: phases.end.as_ref().map(|(after, end)| PlannedEnd {
-            after: after.map(|delay| delay.draw(random)),
-            ..end.clone()
+        end: phases.end.as_ref().map(|(after, end)| {
+            Box::new(PlannedEnd {
+                after: after.map(|delay| delay.draw(random)),
+                ..end.clone()
+            })
         }),
         call_event: deliver(&phases.call_event, fidelity.call_event_after.0, random),
     };
@@ -69,9 +71,7 @@ fn deliver(phase: &DeliveryPhase, usual: Duration, random: &mut CallRandom) -> P
     PlannedDelivery {
         after: phase.after.map_or(usual, |delay| delay.draw(random)),
         send: phase.send,
-        copies: phase.copies,
-        copies_every: phase.copies_every,
-        edits: phase.edits.clone(),
+        manner: phase.manner.clone(),
     }
 }
 
