@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::{Life, Line};
 use crate::clock::{Activity, Parking, unless_dismissed};
-use crate::delivery::Attempt;
+use crate::delivery::{Attempt, Turn};
 use crate::domain::{Callback, Moment, Redirects, SendWhen};
 use crate::journal::{AttemptRecord, CallEntry, Outcome};
 use crate::sync::locked;
@@ -162,10 +162,8 @@ impl Life {
             Err(unsent) => return unsent,
         };
         self.activity.sleep_until(due).await;
-        let parameters = parameters(self).edited(&self.plan.delivery(callback).manner.edits);
-        let message = Message::new(target, &self.wire_order(callback, parameters));
         // Boxed: a call that merely waits need not hold what only sending takes.
-        Box::pin(self.send_now(callback, message, due)).await
+        Box::pin(self.send_due(callback, target, due, parameters)).await
     }
 
     /// Where a callback goes; or why it goes nowhere.
@@ -183,14 +181,23 @@ impl Life {
         })
     }
 
-    async fn send_now(&mut self, callback: Callback, message: Message, due: Moment) -> Sent {
+    async fn send_due(
+        &mut self,
+        callback: Callback,
+        target: Arc<Target>,
+        due: Moment,
+        parameters: impl FnOnce(&Self) -> Parameters,
+    ) -> Sent {
+        let turn = self.line.turn(&self.activity, &target).await;
+        let parameters = parameters(self).edited(&self.plan.delivery(callback).manner.edits);
+        let message = Message::new(target, &self.wire_order(callback, parameters));
         let sending = Sending {
             callback,
             message,
             line: self.line.clone(),
             entry: self.entry.clone(),
         };
-        let (_, sent) = sending.send(&self.activity, due).await;
+        let (_, sent) = sending.send(turn, &self.activity, due).await;
         let manner = &self.plan.delivery(callback).manner;
         if manner.copies > 1 {
             let dues = (1..manner.copies).map(|copy| due + manner.copies_every * copy);
@@ -223,6 +230,19 @@ pub(crate) enum NotReplayable {
 }
 
 impl Line {
+    /// Waits until a callback may be sent to `target`; never returns if the project is reset before.
+    async fn turn(&self, activity: &Activity, target: &Target) -> Turn {
+        match self.courier.turn_now(target) {
+            Some(turn) => turn,
+            // Boxed: nearly all have their turn at once.
+            None => {
+                activity
+                    .unless_closed(Box::pin(self.courier.turn(target)))
+                    .await
+            }
+        }
+    }
+
     /// Sends a callback of any call of the project once more, as it was sent the first time but to the
     /// URL of now. Gives back the index of the new delivery, once it is over.
     ///
@@ -251,7 +271,7 @@ impl Line {
             line: self.clone(),
             entry,
         };
-        let sent = sending.send(&activity, activity.now());
+        let sent = sending.send_in_turn(&activity, activity.now());
         let sent = unless_dismissed(activity.parking(), sent).await;
         sent.map(|(index, _)| index).ok_or(NotReplayable::Reset)
     }
@@ -264,7 +284,7 @@ impl Sending {
         let all = async {
             for due in dues {
                 activity.sleep_until(due).await;
-                self.send(&activity, due).await;
+                self.send_in_turn(&activity, due).await;
             }
         };
         unless_dismissed(activity.parking(), all).await;
@@ -272,15 +292,19 @@ impl Sending {
         drop(under_way);
     }
 
-    /// Sends it, which was to happen at `due`; the journal has it from the moment it is on its way. Gives
-    /// back its index there. Never returns if the project is reset before it is on its way.
-    async fn send(&self, activity: &Activity, due: Moment) -> (usize, Sent) {
+    /// Sends it when that may be; for the rest see [`send`](Self::send). Never returns if the project is
+    /// reset before.
+    async fn send_in_turn(&self, activity: &Activity, due: Moment) -> (usize, Sent) {
+        let turn = self.line.turn(activity, &self.message.target).await;
+        self.send(turn, activity, due).await
+    }
+
+    /// Sends it, which was to happen at `due`; the journal has it from now on. Gives back its index there.
+    async fn send(&self, turn: Turn, activity: &Activity, due: Moment) -> (usize, Sent) {
         let message = self.message.clone();
         let index = self.entry.begin_delivery(self.callback, due, message);
-        let turn = activity.unless_closed(self.line.courier.turn(&self.message));
-        let turn = turn.await;
         let sent_at = activity.now();
-        let attempt = turn.send().await;
+        let attempt = turn.send(&self.message).await;
         let sent = self.judge(&attempt);
         let outcome = match sent {
             Sent::Accepted => Outcome::Delivered,

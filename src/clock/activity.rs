@@ -1,9 +1,10 @@
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -42,8 +43,11 @@ impl Activities {
     }
 
     /// Waits until they are closed.
-    pub(super) fn closed(&self) -> impl Future<Output = ()> {
-        self.closed.cancelled()
+    pub(super) const fn closed(&self) -> Closed<'_> {
+        Closed {
+            of: self,
+            waiting: None,
+        }
     }
 
     /// Begins one more, which is busy; `None` once they are closed.
@@ -66,6 +70,25 @@ impl Activities {
     /// Waits until none is going on.
     pub(crate) async fn over(&self) {
         self.going_on.wait().await;
+    }
+}
+
+/// Waits for the end of activities. Boxed and made when first polled: most of what may be dismissed is over
+/// before that.
+pub(super) struct Closed<'a> {
+    of: &'a Activities,
+    waiting: Option<Pin<Box<WaitForCancellationFuture<'a>>>>,
+}
+
+impl Future for Closed<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let of = self.of;
+        let waiting = self
+            .waiting
+            .get_or_insert_with(|| Box::pin(of.closed.cancelled()));
+        waiting.as_mut().poll(context)
     }
 }
 
@@ -135,10 +158,15 @@ impl Activity {
     /// Waits for something that need not come any more once the activities are closed; never returns if
     /// that happens first. The activity stays busy meanwhile.
     pub(crate) async fn unless_closed<T>(&self, waiting: impl Future<Output = T>) -> T {
-        tokio::select! {
-            biased;
-            result = waiting => result,
-            () = self.of().closed() => self.parked(std::future::pending()).await,
+        let mut waiting = pin!(waiting);
+        let mut closed = self.of().closed();
+        let result = poll_fn(|context| match waiting.as_mut().poll(context) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending => Pin::new(&mut closed).poll(context).map(|()| None),
+        });
+        match result.await {
+            Some(result) => result,
+            None => self.parked(std::future::pending()).await,
         }
     }
 }

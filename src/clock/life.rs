@@ -1,5 +1,5 @@
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -36,7 +36,7 @@ pub(crate) async fn unless_dismissed<T>(
     body: impl Future<Output = T>,
 ) -> Option<T> {
     let mut body = pin!(body);
-    let mut closed = pin!(parking.of().closed());
+    let mut closed = parking.of().closed();
     poll_fn(|context| {
         if let Poll::Ready(done) = body.as_mut().poll(context) {
             return Poll::Ready(Some(done));
@@ -44,7 +44,7 @@ pub(crate) async fn unless_dismissed<T>(
         // One that is busy need not be told: it asks again when it waits, which only happens in `body`.
         match parking.is_busy() {
             true => Poll::Pending,
-            false => closed.as_mut().poll(context).map(|()| None),
+            false => Pin::new(&mut closed).poll(context).map(|()| None),
         }
     })
     .await

@@ -36,9 +36,17 @@ impl Limits {
 
     /// Waits for a place, first at the host: a queue before a slow host then holds no other up.
     pub(super) async fn enter(&self, host: &Arc<str>) -> Place {
+        self.share().enter(host).await
+    }
+
+    /// A place, if there is one without waiting.
+    pub(super) fn enter_now(&self, host: &Arc<str>) -> Option<Place> {
+        self.share().enter_now(host)
+    }
+
+    fn share(&self) -> &Share {
         let next = || self.threads.fetch_add(1, Ordering::Relaxed);
-        let share = *self.of_thread.get_or(next) % self.shares.len();
-        self.shares[share].enter(host).await
+        &self.shares[*self.of_thread.get_or(next) % self.shares.len()]
     }
 
     #[cfg(test)]
@@ -84,14 +92,21 @@ impl Share {
 
     async fn enter(&self, host: &Arc<str>) -> Place {
         let (visit, places) = self.visit(host.clone());
-        // Only a closed semaphore refuses, and nothing closes these.
-        let of_host = places.acquire_owned().await.ok();
-        let total = Arc::clone(&self.total).acquire_owned().await.ok();
         Place {
-            _total: total,
-            _of_host: of_host,
+            // Only a closed semaphore refuses, and nothing closes these.
+            _of_host: places.acquire_owned().await.ok(),
+            _total: self.total.clone().acquire_owned().await.ok(),
             _visit: visit,
         }
+    }
+
+    fn enter_now(&self, host: &Arc<str>) -> Option<Place> {
+        let (visit, places) = self.visit(host.clone());
+        Some(Place {
+            _of_host: Some(places.try_acquire_owned().ok()?),
+            _total: Some(self.total.clone().try_acquire_owned().ok()?),
+            _visit: visit,
+        })
     }
 
     fn visit(&self, name: Arc<str>) -> (Visit, Arc<Semaphore>) {

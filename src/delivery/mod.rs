@@ -21,7 +21,7 @@ use self::client::Client;
 use self::limits::{Limits, Place};
 use crate::clock::Stopwatch;
 use crate::domain::Redirects;
-use crate::wire::Message;
+use crate::wire::{Message, Target};
 
 pub(crate) use self::client::tls;
 pub(crate) use self::error::DeliveryError;
@@ -87,19 +87,29 @@ impl Courier {
     /// Waits for a free place, then sends GET `url`.
     pub(crate) async fn send(&self, url: &Url) -> Attempt {
         let message = Message::to(url.clone());
-        self.turn(&message).await.send().await
+        self.turn(&message.target).await.send(&message).await
     }
 
-    /// Waits until `message` may be sent.
-    pub(crate) async fn turn<'a>(&'a self, message: &'a Message) -> Turn<'a> {
-        let target = &message.target;
+    /// Waits until a message may be sent to `target`.
+    pub(crate) async fn turn(&self, target: &Target) -> Turn {
+        match self.turn_now(target) {
+            Some(turn) => turn,
+            None => self.turn_of(Ok(self.0.limits.enter(target.place()).await)),
+        }
+    }
+
+    /// Whether a message may be sent to `target` without waiting.
+    pub(crate) fn turn_now(&self, target: &Target) -> Option<Turn> {
         let place = match self.0.allowed.check(target.url()) {
-            Ok(()) => Ok(self.0.limits.enter(target.place()).await),
+            Ok(()) => Ok(self.0.limits.enter_now(target.place())?),
             Err(refusal) => Err(refusal),
         };
+        Some(self.turn_of(place))
+    }
+
+    fn turn_of(&self, place: Result<Place, DeliveryError>) -> Turn {
         Turn {
-            client: &self.0.client,
-            message,
+            courier: self.clone(),
             place,
         }
     }
@@ -107,20 +117,19 @@ impl Courier {
 
 /// The right to send one callback now; or the reason why that will not do.
 #[derive(Debug)]
-pub(crate) struct Turn<'a> {
-    client: &'a Client,
-    message: &'a Message,
+pub(crate) struct Turn {
+    courier: Courier,
     place: Result<Place, DeliveryError>,
 }
 
-impl Turn<'_> {
-    /// Sends it.
-    pub(crate) async fn send(self) -> Attempt {
+impl Turn {
+    /// Sends it, to where the turn is for.
+    pub(crate) async fn send(self, message: &Message) -> Attempt {
         let (result, latency) = match self.place {
             Ok(_place) => {
                 let sending = Stopwatch::start();
                 // A request in flight is several KiB of state, which a call that merely waits need not hold.
-                let result = Box::pin(self.client.get(self.message)).await;
+                let result = Box::pin(self.courier.0.client.get(message)).await;
                 (result, sending.elapsed())
             }
             Err(refusal) => (Err(refusal), Duration::ZERO),

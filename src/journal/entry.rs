@@ -95,6 +95,9 @@ impl CallEntry {
     fn put_delivery(&self, delivery: DeliveryRecord) -> usize {
         let (callback, outcome) = (delivery.callback, delivery.outcome);
         let index = self.change(|record| {
+            if record.deliveries.is_empty() {
+                record.deliveries.reserve_exact(Callback::ALL.len());
+            }
             record.deliveries.push(delivery);
             record.deliveries.len() - 1
         });
@@ -119,6 +122,8 @@ impl CallEntry {
             record.remarks.extend(remark.clone());
             let delivery = &mut record.deliveries[index];
             delivery.outcome = outcome;
+            // One is the rule.
+            delivery.attempts.reserve_exact(1);
             delivery.attempts.push(attempt);
         });
         if let Some(remark) = remark {
