@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -24,23 +24,23 @@ pub(crate) type Formats = BTreeMap<String, FormatCheck>;
 
 /// A schema generated from `T`, to check documents.
 ///
-/// The schema is the only truth about what may stand in a file. Generating it takes longer than reading a
-/// document, so a `Shape` is worth keeping.
+/// The schema is the only truth about what may stand in a file. It is generated once, when it is first asked
+/// for, so a `Shape` is worth keeping.
 pub(crate) struct Shape<T> {
-    schema: Value,
+    schema: OnceLock<Value>,
     formats: Formats,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T: DeserializeOwned + JsonSchema> Shape<T> {
-    /// Generates the schema of `T`.
+    /// The shape of `T`.
     ///
     /// An `Option` in `T` means that a key may be left out, not that it may be null: for that, give
     /// the field `#[schemars(extend("x-nullable" = true))]`. What `x-expected` says in a schema is what
     /// messages say is expected.
     pub(crate) fn new() -> Self {
         Self {
-            schema: schema::of::<T>(),
+            schema: OnceLock::new(),
             formats: Formats::new(),
             of: PhantomData,
         }
@@ -58,7 +58,7 @@ impl<T: DeserializeOwned + JsonSchema> Shape<T> {
 
     /// The JSON Schema, for editors.
     pub(crate) fn schema(&self) -> &Value {
-        &self.schema
+        self.schema.get_or_init(schema::of::<T>)
     }
 
     /// The formats that were added.
@@ -146,7 +146,6 @@ impl<T> fmt::Debug for Shape<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let formats: Vec<_> = self.formats.keys().collect();
         let mut fields = formatter.debug_struct("Shape");
-        fields.field("title", &self.schema.get("title"));
         fields.field("formats", &formats).finish_non_exhaustive()
     }
 }
