@@ -320,3 +320,21 @@ impl From<ByFile> for Releaser {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::builtin;
+    use crate::yaml::Document;
+    use crate::yaml::oracle::{assert_agrees, assert_known};
+
+    #[test]
+    fn scenarios_are_checked_as_their_schema_says() {
+        let (schema, formats) = (SHAPE.schema(), SHAPE.formats());
+        let sources = builtin::sources().into_iter();
+        let documents = sources.flat_map(|source| Document::parse_all(&source).unwrap());
+        let documents: Vec<_> = documents.map(|document| document.value).collect();
+        assert_known(schema, formats);
+        assert_agrees(schema, formats, &documents);
+    }
+}

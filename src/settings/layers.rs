@@ -57,9 +57,14 @@ pub(super) fn merge(layers: &Layers) -> Result<Merged, Vec<Fault>> {
         return Err(in_reading_order(faults));
     }
     let file = merged
-        .map_err(|error| error.to_string())
-        .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()))
-        .map_err(|message| vec![Fault::error(&Source::new("settings", ""), 0..0, message)])?;
+        .map_err(|error| {
+            vec![Fault::error(
+                &Source::new("settings", ""),
+                0..0,
+                error.to_string(),
+            )]
+        })
+        .and_then(|value| shape().read_sound(&Document::from_value("settings", value)))?;
     Ok(Merged {
         file,
         scenarios_are_default,

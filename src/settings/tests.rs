@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::file::{SettingsFile, shape};
 use super::*;
 use crate::domain::ResultSpelling;
+use crate::yaml::oracle::{assert_agrees, assert_known};
 
 const PROJECT: &str = "{ name: a, service_id: s, api_key: k, api_secret: x }";
 
@@ -404,4 +405,21 @@ fn the_schema_is_one_for_editors() {
         "https://json-schema.org/draft/2020-12/schema"
     );
     assert_eq!(schema["properties"]["listen"]["default"], "127.0.0.1:7526");
+}
+
+#[test]
+fn settings_are_checked_as_their_schema_says() {
+    let sound = serde_json::to_value(SettingsFile::default()).unwrap();
+    let mut with_project = sound.clone();
+    with_project["projects"] = serde_json::json!([{
+        "name": "shop",
+        "service_id": "shop-eval",
+        "api_key": "shop-key",
+        "api_secret": "shop-secret",
+        "audio_sources": { "5498f04048fa": "8s" },
+        "rate_limit": 100,
+    }]);
+    let (schema, formats) = (shape().schema(), shape().formats());
+    assert_known(schema, formats);
+    assert_agrees(schema, formats, &[sound, with_project]);
 }

@@ -2,12 +2,11 @@
 
 use std::cmp::Reverse;
 
-use jsonschema::ValidationError;
-use jsonschema::error::ValidationErrorKind as Violation;
 use serde_json::{Map, Value};
 
 use super::nearest;
 use super::schema::View;
+use super::violation::{Kind, Violation};
 
 /// The form that was meant, if one can tell.
 #[derive(Debug, PartialEq)]
@@ -26,7 +25,7 @@ pub(super) fn choose(
     schema: View<'_>,
     value: &Value,
     pointer: &str,
-    violations: &[Vec<ValidationError<'_>>],
+    violations: &[Vec<Violation<'_>>],
 ) -> Choice {
     let fitting = (0..violations.len()).filter(|at| has_right_type(&violations[*at], pointer));
     let fitting: Vec<usize> = fitting.collect();
@@ -53,12 +52,12 @@ pub(super) fn choose(
     }
 }
 
-fn has_right_type(violations: &[ValidationError<'_>], pointer: &str) -> bool {
+fn has_right_type(violations: &[Violation<'_>], pointer: &str) -> bool {
     !violations.iter().any(|violation| {
-        violation.instance_path().as_str() == pointer
-            && match violation.kind() {
-                Violation::Type { .. } => true,
-                Violation::AnyOf { context } | Violation::OneOfNotValid { context } => context
+        violation.pointer == pointer
+            && match &violation.kind {
+                Kind::Type => true,
+                Kind::NoBranch(branches) => branches
                     .iter()
                     .all(|branch| !has_right_type(branch, pointer)),
                 _ => false,

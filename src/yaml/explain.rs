@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use jsonschema::ValidationError;
-use jsonschema::error::ValidationErrorKind as Violation;
 use serde_json::Value;
 
 use super::branch::{self, Choice};
 use super::expected::{MOST_NAMES, expected, found};
 use super::hint::{self, Hints};
 use super::schema::View;
+use super::violation::{Kind, Violation, entry};
 use super::words::{count, list, quote};
 use super::{Document, Fault, nearest};
 
@@ -22,65 +21,54 @@ pub(super) struct Explainer<'a> {
 
 impl<'a> Explainer<'a> {
     /// Explains all violations of one schema, or of one branch of it, by one value.
-    pub(super) fn explain(&self, errors: &[ValidationError<'_>]) -> Vec<Fault> {
-        let of_wrong_type: HashSet<&str> = errors
+    pub(super) fn explain(&self, violations: &[Violation<'_>]) -> Vec<Fault> {
+        let of_wrong_type: HashSet<&str> = violations
             .iter()
-            .filter(|error| is_about_type(error))
-            .map(|error| error.instance_path().as_str())
+            .filter(|violation| violation.is_about_type())
+            .map(|violation| violation.pointer.as_str())
             .collect();
         let mut faults = Vec::new();
         let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for error in errors {
-            let pointer = error.instance_path().as_str();
+        for violation in violations {
+            let pointer = violation.pointer.as_str();
             // A fault about the type of a value says all there is to say about it.
-            let is_overruled = of_wrong_type.contains(pointer) && !is_about_type(error);
+            let is_overruled = of_wrong_type.contains(pointer) && !violation.is_about_type();
             if is_overruled || self.document.is_broken(pointer) {
                 continue;
             }
-            if let Violation::Required { property } = error.kind() {
-                missing
-                    .entry(pointer)
-                    .or_default()
-                    .extend(property.as_str());
+            if let Kind::Missing(name) = violation.kind {
+                missing.entry(pointer).or_default().push(name);
             } else {
-                faults.extend(self.violation(error));
+                faults.extend(self.violation(violation));
             }
         }
         for (pointer, mut names) in missing {
             if !self.document.lacks_entries(pointer) {
-                names.retain(|name| !is_misspelt(name, pointer, errors));
+                names.retain(|name| !is_misspelt(name, pointer, violations));
                 faults.extend(self.missing_keys(pointer, &names));
             }
         }
         faults
     }
 
-    fn violation(&self, error: &ValidationError<'_>) -> Vec<Fault> {
-        let pointer = error.instance_path().as_str();
-        let value: &Value = error.instance();
-        let schema = View::around_keyword(self.schema, error.schema_path().as_str())
-            .unwrap_or_else(|| View::root(self.schema));
-        let fault = match error.kind() {
-            Violation::AdditionalProperties { unexpected }
-            | Violation::UnevaluatedProperties { unexpected } => {
-                let keys = unexpected.iter();
+    fn violation(&self, violation: &Violation<'_>) -> Vec<Fault> {
+        let (pointer, schema) = (violation.pointer.as_str(), violation.schema);
+        let value = self.document.value.pointer(pointer);
+        let value = value.unwrap_or(&Value::Null);
+        let fault = match &violation.kind {
+            Kind::Unknown(keys) => {
+                let keys = keys.iter();
                 return keys
                     .map(|key| self.unknown_key(pointer, key, schema))
                     .collect();
             }
-            Violation::AnyOf { context } | Violation::OneOfNotValid { context } => {
-                return self.no_branch(pointer, value, schema, context);
-            }
-            Violation::PropertyNames { error } => self.refused_key(pointer, error),
-            Violation::FalseSchema => self
-                .document
-                .fault_at_key(pointer, "this is not allowed here"),
-            Violation::UniqueItems => return self.repeated_entries(pointer, value),
-            Violation::Format { format } => self.format(pointer, value, schema, format),
-            kind => match too_many_or_few(kind, value) {
-                Some(message) => self.document.fault_at(pointer, message),
-                None => self.mismatch(pointer, value, schema),
-            },
+            Kind::NoBranch(branches) => return self.no_branch(pointer, value, schema, branches),
+            Kind::Repeated => return self.repeated_entries(pointer, value),
+            Kind::Key(key) => self.refused_key(pointer, key, schema),
+            Kind::Format(format) => self.format(pointer, value, schema, format),
+            Kind::TooFew(limit) => self.amount(pointer, value, "at least", *limit),
+            Kind::TooMany(limit) => self.amount(pointer, value, "at most", *limit),
+            Kind::Missing(_) | Kind::Type | Kind::Value => self.mismatch(pointer, value, schema),
         };
         vec![fault]
     }
@@ -107,10 +95,10 @@ impl<'a> Explainer<'a> {
         pointer: &str,
         value: &Value,
         schema: View<'_>,
-        context: &[Vec<ValidationError<'_>>],
+        branches: &[Vec<Violation<'_>>],
     ) -> Vec<Fault> {
-        match branch::choose(schema, value, pointer, context) {
-            Choice::Only(index) => self.explain(&context[index]),
+        match branch::choose(schema, value, pointer, branches) {
+            Choice::Only(index) => self.explain(&branches[index]),
             Choice::Unclear => vec![self.mismatch(pointer, value, schema)],
         }
     }
@@ -154,19 +142,40 @@ impl<'a> Explainer<'a> {
         )
     }
 
-    fn refused_key(&self, pointer: &str, error: &ValidationError<'_>) -> Fault {
-        let key = error.instance().as_str().unwrap_or_default();
-        let schema = View::around_keyword(self.schema, error.schema_path().as_str())
-            .unwrap_or_else(|| View::root(self.schema));
+    fn refused_key(&self, pointer: &str, key: &str, schema: View<'_>) -> Fault {
         let message = format!(
             "expected {} as a key, found {}",
             expected(schema),
             quote(key)
         );
-        let hint = self.hints.for_mismatch(schema, error.instance(), key);
+        let hint = self.hints.for_mismatch(schema, &Value::from(key), key);
         self.document
             .fault_at_key(&entry(pointer, key), message)
             .with_hint_if(hint)
+    }
+
+    /// A value of which there is too much or too little.
+    fn amount(&self, pointer: &str, value: &Value, bound: &str, limit: u64) -> Fault {
+        let (length, nothing, one, many) = match value {
+            Value::Array(entries) => (entries.len(), "an empty list", "entry", "entries"),
+            Value::Object(entries) => (entries.len(), "an empty mapping", "key", "keys"),
+            _ => {
+                let text = value.as_str().unwrap_or_default();
+                (
+                    text.chars().count(),
+                    "empty text",
+                    "character",
+                    "characters",
+                )
+            }
+        };
+        let found = match length {
+            0 => nothing.to_owned(),
+            _ => length.to_string(),
+        };
+        let amount = count(limit, one, many);
+        let message = format!("expected {bound} {amount}, found {found}");
+        self.document.fault_at(pointer, message)
     }
 
     fn repeated_entries(&self, pointer: &str, value: &Value) -> Vec<Fault> {
@@ -186,53 +195,12 @@ impl<'a> Explainer<'a> {
     }
 }
 
-fn is_about_type(error: &ValidationError<'_>) -> bool {
-    matches!(error.kind(), Violation::Type { .. })
-}
-
 /// Whether a missing key is there after all, but for its spelling, which is a fault of its own.
-fn is_misspelt(name: &str, pointer: &str, errors: &[ValidationError<'_>]) -> bool {
-    errors.iter().any(|error| match error.kind() {
-        Violation::AdditionalProperties { unexpected }
-        | Violation::UnevaluatedProperties { unexpected } => {
-            error.instance_path().as_str() == pointer
-                && unexpected.iter().any(|key| nearest(key, [name]).is_some())
+fn is_misspelt(name: &str, pointer: &str, violations: &[Violation<'_>]) -> bool {
+    violations.iter().any(|violation| match &violation.kind {
+        Kind::Unknown(keys) => {
+            violation.pointer == pointer && keys.iter().any(|key| nearest(key, [name]).is_some())
         }
         _ => false,
     })
-}
-
-/// Violations of length and number, which are about how much there is of a value.
-fn too_many_or_few(kind: &Violation, value: &Value) -> Option<String> {
-    let length = match value {
-        Value::Array(entries) => entries.len(),
-        Value::Object(entries) => entries.len(),
-        Value::String(text) => text.chars().count(),
-        _ => return None,
-    };
-    let (bound, limit, one, many) = match kind {
-        Violation::MinItems { limit } => ("at least", *limit, "entry", "entries"),
-        Violation::MaxItems { limit } => ("at most", *limit, "entry", "entries"),
-        Violation::AdditionalItems { limit } => ("at most", *limit as u64, "entry", "entries"),
-        Violation::MinProperties { limit } => ("at least", *limit, "key", "keys"),
-        Violation::MaxProperties { limit } => ("at most", *limit, "key", "keys"),
-        Violation::MinLength { limit } => ("at least", *limit, "character", "characters"),
-        Violation::MaxLength { limit } => ("at most", *limit, "character", "characters"),
-        _ => return None,
-    };
-    let found = match (length, value) {
-        (0, Value::String(_)) => "empty text".to_owned(),
-        (0, Value::Array(_)) => "an empty list".to_owned(),
-        (0, _) => "an empty mapping".to_owned(),
-        _ => length.to_string(),
-    };
-    Some(format!(
-        "expected {bound} {}, found {found}",
-        count(limit, one, many)
-    ))
-}
-
-/// The pointer of an entry of a mapping.
-fn entry(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }

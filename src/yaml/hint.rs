@@ -1,31 +1,20 @@
 //! What to do about a fault, where that can be guessed.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-
-use jsonschema::Validator;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::expected::MOST_NAMES;
 use super::schema::View;
 use super::shape::Formats;
+use super::violation::matches;
 use super::words::{list, quote, quote_as_text};
 use super::{nearest, scalar, syntax};
 
-/// Hints about values; remembers what it had to compile.
+/// Hints about values.
 pub(super) struct Hints<'a> {
-    formats: &'a Formats,
-    patterns: RefCell<HashMap<String, Option<Validator>>>,
+    pub(super) formats: &'a Formats,
 }
 
-impl<'a> Hints<'a> {
-    pub(super) fn new(formats: &'a Formats) -> Self {
-        Self {
-            formats,
-            patterns: RefCell::default(),
-        }
-    }
-
+impl Hints<'_> {
     /// What to do about a value that is not what was expected; `written` is how it stands in the text.
     pub(super) fn for_mismatch(
         &self,
@@ -75,19 +64,9 @@ impl<'a> Hints<'a> {
         };
         let pattern_allows = || {
             form.text("pattern")
-                .is_none_or(|pattern| self.matches(pattern, text))
+                .is_none_or(|pattern| matches(text, pattern))
         };
         form.accepts("string") && format_allows() && pattern_allows()
-    }
-
-    /// Patterns are the schema compiler's own dialect, so they are left to it.
-    fn matches(&self, pattern: &str, text: &str) -> bool {
-        let mut patterns = self.patterns.borrow_mut();
-        let compile = || jsonschema::validator_for(&json!({ "pattern": pattern })).ok();
-        let compiled = patterns.entry(pattern.to_owned()).or_insert_with(compile);
-        compiled
-            .as_ref()
-            .is_some_and(|validator| validator.is_valid(&Value::from(text)))
     }
 }
 

@@ -26,6 +26,8 @@ mod explain;
 mod fault;
 mod hint;
 mod nearest;
+#[cfg(test)]
+pub(crate) mod oracle;
 mod refused;
 mod render;
 mod scalar;
@@ -37,6 +39,7 @@ mod tag;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod violation;
 mod words;
 
 pub(crate) use self::document::Document;
@@ -46,3 +49,4 @@ pub(crate) use self::render::{Style, render};
 pub(crate) use self::schema::schema_settings;
 pub(crate) use self::shape::Shape;
 pub(crate) use self::source::Source;
+pub(crate) use self::violation::allows;

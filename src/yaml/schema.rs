@@ -90,16 +90,7 @@ impl<'a> View<'a> {
         Self { root, value: root }
     }
 
-    /// The schema to which a keyword at this location belongs.
-    pub(super) fn around_keyword(root: &'a Value, location: &str) -> Option<Self> {
-        let (parent, _) = location.rsplit_once('/')?;
-        Some(Self {
-            root,
-            value: root.pointer(parent)?,
-        })
-    }
-
-    fn at(self, value: &'a Value) -> Self {
+    pub(super) fn at(self, value: &'a Value) -> Self {
         Self { value, ..self }
     }
 

@@ -5,7 +5,6 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
-use jsonschema::Validator;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -13,36 +12,36 @@ use serde_json::Value;
 use super::explain::Explainer;
 use super::fault::in_reading_order;
 use super::hint::Hints;
+use super::schema::View;
+use super::violation::violations;
 use super::{Document, Fault, Source, refused, schema};
 
 /// Checks a text against a format; the error says what is wrong with it.
 type FormatCheck = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
 /// Formats by name.
-pub(super) type Formats = BTreeMap<String, FormatCheck>;
+pub(crate) type Formats = BTreeMap<String, FormatCheck>;
 
-/// A schema generated from `T`, ready to check documents.
+/// A schema generated from `T`, to check documents.
 ///
-/// The schema is the only truth about what may stand in a file. It is compiled once, at the first
-/// document, so a `Shape` is worth keeping.
+/// The schema is the only truth about what may stand in a file. It is generated once, when it is first asked
+/// for, so a `Shape` is worth keeping.
 pub(crate) struct Shape<T> {
-    schema: Value,
+    schema: OnceLock<Value>,
     formats: Formats,
-    validator: OnceLock<Validator>,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T: DeserializeOwned + JsonSchema> Shape<T> {
-    /// Generates the schema of `T`.
+    /// The shape of `T`.
     ///
     /// An `Option` in `T` means that a key may be left out, not that it may be null: for that, give
     /// the field `#[schemars(extend("x-nullable" = true))]`. What `x-expected` says in a schema is what
     /// messages say is expected.
     pub(crate) fn new() -> Self {
         Self {
-            schema: schema::of::<T>(),
+            schema: OnceLock::new(),
             formats: Formats::new(),
-            validator: OnceLock::new(),
             of: PhantomData,
         }
     }
@@ -54,32 +53,34 @@ impl<T: DeserializeOwned + JsonSchema> Shape<T> {
         Check: Fn(&str) -> Result<(), String> + Send + Sync + 'static,
     {
         self.formats.insert(name.into(), Arc::new(check));
-        self.validator = OnceLock::new();
         self
     }
 
     /// The JSON Schema, for editors.
     pub(crate) fn schema(&self) -> &Value {
-        &self.schema
+        self.schema.get_or_init(schema::of::<T>)
+    }
+
+    /// The formats that were added.
+    #[cfg(test)]
+    pub(crate) fn formats(&self) -> &Formats {
+        &self.formats
     }
 
     /// Everything that is wrong with a document, in reading order.
-    ///
-    /// # Panics
-    ///
-    /// If the schema of `T` is itself invalid, whatever the document.
     pub(crate) fn check(&self, document: &Document) -> Vec<Fault> {
-        let validator = self.validator();
-        if validator.is_valid(&document.value) {
+        let violations = violations(&document.value, View::root(self.schema()), &self.formats);
+        if violations.is_empty() {
             return Vec::new();
         }
-        let errors: Vec<_> = validator.iter_errors(&document.value).collect();
         let explainer = Explainer {
             document,
-            schema: &self.schema,
-            hints: Hints::new(&self.formats),
+            schema: self.schema(),
+            hints: Hints {
+                formats: &self.formats,
+            },
         };
-        in_reading_order(explainer.explain(&errors))
+        in_reading_order(explainer.explain(&violations))
     }
 
     /// The value that a document stands for.
@@ -88,10 +89,6 @@ impl<T: DeserializeOwned + JsonSchema> Shape<T> {
     ///
     /// Everything that is wrong with it, in reading order. Should the type refuse what its schema
     /// allows, one fault at the place where it did.
-    ///
-    /// # Panics
-    ///
-    /// If the schema of `T` is itself invalid, whatever the document.
     pub(crate) fn read(&self, document: &Document) -> Result<T, Vec<Fault>> {
         let faults = self.check(document);
         if !faults.is_empty() {
@@ -101,7 +98,7 @@ impl<T: DeserializeOwned + JsonSchema> Shape<T> {
     }
 
     /// The value of a document that is known to be as the schema says, without asking the schema:
-    /// compiling it takes longer, and more memory, than reading dozens of documents.
+    /// generating it takes longer, and more memory, than reading dozens of documents.
     ///
     /// # Errors
     ///
@@ -116,10 +113,6 @@ impl<T: DeserializeOwned + JsonSchema> Shape<T> {
     /// # Errors
     ///
     /// Everything that is wrong with any of them, be it the YAML or what it says, in reading order.
-    ///
-    /// # Panics
-    ///
-    /// If the schema of `T` is itself invalid, whatever the text.
     pub(crate) fn read_all(&self, source: &Source) -> Result<Vec<(Document, T)>, Vec<Fault>> {
         let salvage = Document::salvage(source);
         let mut faults = salvage.faults;
@@ -141,19 +134,6 @@ impl<T: DeserializeOwned + JsonSchema> Shape<T> {
             Err(in_reading_order(faults))
         }
     }
-
-    fn validator(&self) -> &Validator {
-        self.validator.get_or_init(|| {
-            let mut options = jsonschema::options().should_validate_formats(true);
-            for (name, check) in &self.formats {
-                let check = Arc::clone(check);
-                options = options.with_format(name.clone(), move |text: &str| check(text).is_ok());
-            }
-            options
-                .build(&self.schema)
-                .expect("the schema of a type is a valid schema")
-        })
-    }
 }
 
 impl<T: DeserializeOwned + JsonSchema> Default for Shape<T> {
@@ -166,7 +146,6 @@ impl<T> fmt::Debug for Shape<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let formats: Vec<_> = self.formats.keys().collect();
         let mut fields = formatter.debug_struct("Shape");
-        fields.field("title", &self.schema.get("title"));
         fields.field("formats", &formats).finish_non_exhaustive()
     }
 }

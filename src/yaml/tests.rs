@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde_json::json;
 
 use self::recipe::{Action, Recipe};
+use super::oracle::{assert_agrees, assert_known};
 use super::{Shape, Source, Style, render};
 
 mod documents;
@@ -205,4 +206,36 @@ fn an_option_is_no_union_with_null() {
     assert_eq!(properties["after"]["$ref"], json!("#/$defs/Delay"));
     assert_eq!(properties["ratio"]["type"], json!("number"));
     assert_eq!(properties["seed"]["type"], json!(["integer", "null"]));
+}
+
+#[test]
+fn documents_are_checked_as_their_schema_says() {
+    let (schema, formats) = (SHAPE.schema(), SHAPE.formats());
+    assert_known(schema, formats);
+    assert_agrees(
+        schema,
+        formats,
+        &[json!({
+            "name": "a",
+            "description": "for all",
+            "priority": -3,
+            "copies": 2,
+            "after": { "min": "1s", "max": "2s" },
+            "step": { "action": "hang_up", "after": { "median": "1s", "sigma": 0.5 }, "prepares_for": "1s" },
+            "clock": "20x",
+            "set": { "a": "b", "c": 1.5, "d": true },
+            "sizes": { "5498": "8s" },
+            "in_turn": [{ "action": "answer", "after": "1s" }, { "action": "decline" }],
+            "remove": ["a", "b"],
+            "seed": null,
+            "strict": true,
+            "ratio": 0.5,
+            "mark": { "named": { "name": "x" } },
+            "any_of": ["a", "b"],
+            "limits": { "least": 1, "most": 2 },
+            "numbered": { "1": "a" },
+            "per_action": { "hang_up": "1s" },
+            "per_clock": { "real": "1s" },
+        })],
+    );
 }
