@@ -1,8 +1,9 @@
-//! The floor: the least that a program on the same libraries has to do for the same traffic.
+//! The floor: the least that a program on the usual libraries has to do for the same traffic.
 //!
 //! `api` parses the body, makes a session ID and answers. `one` and `three` also send so many callbacks
 //! for each call, in order, by 16 sender tasks for each worker from a queue: bounded, as the emulator's
-//! sending is. No validation, no scenario, no clock, no record.
+//! sending is. What they send is as long as what the emulator sends, and is the same for every call but for
+//! the session ID. No validation, no scenario, no clock, no record.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -19,6 +20,9 @@ pub(crate) const ROLE: &str = "PLANET_EMULATOR_LOAD_FLOOR";
 pub(crate) const RECEIVER: &str = "PLANET_EMULATOR_LOAD_RECEIVER";
 
 const SENDERS_PER_WORKER: usize = 16;
+
+/// The `param` of a Notify, but for the session ID in it.
+const PARAM: &str = "eyJjYWxsRmxvd1R5cGUiOiJNIiwiY29tbVBhcmFtIjoie1wibXBrZXlcIjpcImNHeGhibVYwTFdWdGRXeGhkRzl5XCIsXCJjdG1cIjozMDAwLFwiaWN0XCI6NjAwMH0iLCJjYWxsVHlwZSI6IkEiLCJzaWQiOiJlMzJjMjZmNC04Nzc0LTQxNGQtYmU5Yy0xYTkwNTVlN2MxYmIiLCJmcm9tVXNlcklkIjoiQUdFTlQiLCJmcm9tU2VydmljZUlkIjoic2hvcC1ldmFsIiwicmVjb3JkT25DbG91ZCI6ZmFsc2UsImVtdWxhdG9yIjp0cnVlfQ%3D%3D";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -84,7 +88,11 @@ pub(crate) fn serve(kind: &str) {
     let run = async move {
         let server = HttpServer::new(move || {
             let queue = Rc::new(Queue::default());
-            let client = reqwest::Client::builder().no_proxy().build().unwrap();
+            let client = reqwest::Client::builder()
+                .user_agent("planet-emulator/0.1.0")
+                .no_proxy()
+                .build()
+                .unwrap();
             for _ in 0..SENDERS_PER_WORKER.min(16 * callbacks.len()) {
                 let (queue, client) = (queue.clone(), client.clone());
                 actix_web::rt::spawn(send(queue, client, receiver, callbacks));
@@ -133,11 +141,24 @@ async fn send(queue: Rc<Queue>, client: reqwest::Client, receiver: u16, callback
             queue.news.notify_one();
         }
         for callback in callbacks {
-            let url = format!(
-                "http://127.0.0.1:{receiver}/{callback}?sid={sid}&from_user_id=AGENT&from_service_id=shop-eval&to_user_id=alice&to_service_id=shop-eval&type=A&app_svr_data=order%2042"
-            );
+            let url = url(receiver, callback, sid);
             let answer = client.get(url).send().await.unwrap();
             answer.bytes().await.unwrap();
         }
+    }
+}
+
+fn url(receiver: u16, callback: &str, sid: Uuid) -> String {
+    let base = format!("http://127.0.0.1:{receiver}/{callback}?sid={sid}");
+    match callback {
+        "notify" => format!(
+            "{base}&from_user_id=AGENT&from_service_id=shop-eval&to_user_id=three&to_service_id=shop-eval&type=A&stid=order%2042&app_svr_data=order%2042&param={PARAM}"
+        ),
+        "agent_call_status" => format!(
+            "{base}&agent_type=AUDIO_CALLER&media_source_type=STORED_SOURCE&result=SUCCESS&fail_reason=None"
+        ),
+        _ => format!(
+            "{base}&type=A&from_user_id=AGENT&from_service_id=shop-eval&to_user_id=three&to_service_id=shop-eval&setup_time=1795453415&start_time=1795453415&end_time=1795453416&duration=1&terminate=16&srcip=192.0.2.1&dstip=198.51.100.1&stid=order%2042&app_svr_data=order%2042&rel_code=1&rel_code_str=NORMAL&billing_sec=0&disconnect_reason=1001&releaser_type=1"
+        ),
     }
 }
