@@ -21,9 +21,10 @@ mod tests;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use arc_swap::ArcSwap;
 use thiserror::Error;
 use thread_local::ThreadLocal;
 use tokio::sync::Notify;
@@ -31,7 +32,7 @@ use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
 use crate::domain::Moment;
-use crate::sync::{read, write};
+use crate::sync::locked;
 pub(crate) use activity::{Activities, Activity};
 pub(crate) use life::{live, unless_dismissed};
 pub(crate) use mode::ClockMode;
@@ -48,7 +49,10 @@ pub(crate) struct Clock(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    pace: RwLock<Pace>,
+    /// Read at every step of every call, hence without a lock.
+    pace: ArcSwap<Pace>,
+    /// Held while the pace changes.
+    changing: Mutex<()>,
     /// Who sleeps, by the thread on which they lay down: there they go on.
     queues: ThreadLocal<Arc<Queue>>,
     lay_down: AtomicU32,
@@ -112,7 +116,8 @@ impl Clock {
             start: Moment::from_epoch(since_epoch.unwrap_or_default()),
         };
         Self(Arc::new(Inner {
-            pace: RwLock::new(pace),
+            pace: ArcSwap::from_pointee(pace),
+            changing: Mutex::default(),
             queues: ThreadLocal::new(),
             lay_down: AtomicU32::new(0),
             busy: AtomicUsize::new(0),
@@ -138,12 +143,12 @@ impl Clock {
     /// Moves otherwise from now on. Time goes on from where it is, so every remaining delay is kept.
     pub(crate) fn set_mode(&self, mode: ClockMode) {
         {
-            let mut pace = write(&self.0.pace);
-            *pace = Pace {
+            let _changing = locked(&self.0.changing);
+            self.0.pace.store(Arc::new(Pace {
                 mode,
                 anchor: Instant::now(),
-                start: pace.now(),
-            };
+                start: self.now(),
+            }));
         }
         for queue in self.queues() {
             queue.look_anew(self);
@@ -199,11 +204,13 @@ impl Clock {
 
     /// Lets it be `moment`, unless that is past.
     fn move_to(&self, moment: Moment) -> Result<(), NotManual> {
-        let mut pace = write(&self.0.pace);
+        let _changing = locked(&self.0.changing);
+        let pace = self.pace();
         if pace.mode != ClockMode::Manual {
             return Err(NotManual(pace.mode));
         }
-        pace.start = pace.start.max(moment);
+        let start = pace.start.max(moment);
+        self.0.pace.store(Arc::new(Pace { start, ..pace }));
         Ok(())
     }
 
@@ -236,7 +243,7 @@ impl Clock {
     }
 
     fn pace(&self) -> Pace {
-        *read(&self.0.pace)
+        **self.0.pace.load()
     }
 
     fn queues(&self) -> impl Iterator<Item = &Arc<Queue>> {

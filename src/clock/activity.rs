@@ -1,7 +1,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
@@ -18,6 +18,8 @@ pub(crate) struct Activities {
     clock: Clock,
     begun: AtomicU64,
     going_on: TaskTracker,
+    /// Asked at every step, for which the token would take a lock.
+    is_closed: AtomicBool,
     closed: CancellationToken,
 }
 
@@ -30,6 +32,7 @@ impl Activities {
             clock,
             begun: AtomicU64::new(0),
             going_on,
+            is_closed: AtomicBool::new(false),
             closed: CancellationToken::new(),
         }
     }
@@ -39,7 +42,7 @@ impl Activities {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.is_cancelled()
+        self.is_closed.load(Ordering::SeqCst)
     }
 
     /// Waits until they are closed.
@@ -61,6 +64,7 @@ impl Activities {
 
     /// Ends each activity as soon as it waits: from now on it would wait for ever.
     pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
         self.closed.cancel();
         for queue in self.clock.queues() {
             queue.dismiss(self);
