@@ -144,7 +144,7 @@ impl Core {
         if self.is_closed.load(Ordering::Relaxed) {
             return Err(ErrorAnswer::new(503, "the emulator is shutting down"));
         }
-        if self.journal.counts().live >= self.live_calls_at_most {
+        if self.journal.live() >= self.live_calls_at_most {
             let limit = self.live_calls_at_most;
             let message = format!("more than {limit} calls are live (limits.live_calls)");
             return Err(ErrorAnswer::new(503, message));

@@ -17,7 +17,7 @@ mod sample;
 mod view;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub(crate) use awaited::Awaited;
@@ -42,6 +42,8 @@ use ring::Ring;
 pub(crate) struct Journal {
     settled_at_most: usize,
     generations: AtomicU64,
+    /// Asked for every request, hence without a lock.
+    live: AtomicUsize,
     shelves: Mutex<Shelves>,
     requests: Mutex<Ring<Arc<RequestEntry>>>,
     news: Arc<News>,
@@ -60,6 +62,7 @@ impl Journal {
         Self {
             settled_at_most,
             generations: AtomicU64::new(0),
+            live: AtomicUsize::new(0),
             shelves: Mutex::default(),
             requests: Mutex::new(Ring::new(settled_at_most)),
             news: Arc::default(),
@@ -85,7 +88,7 @@ impl Journal {
         let accepted = record.states[0];
         self.news.metrics.accepted(&record.placed.scenario);
         let news = self.news.clone();
-        let entry = locked(&self.shelves).put(|number| CallEntry::new(number, record, news));
+        let entry = self.shelve(|shelves| shelves.put(|n| CallEntry::new(n, record, news)));
         let state = accepted.state;
         entry.tell(accepted.at, Happening::Call { state });
         entry
@@ -141,7 +144,8 @@ impl Journal {
     pub(crate) fn settle(&self, entry: &CallEntry) {
         // Who hears of it shall find the counts right.
         entry.settle(|| {
-            let gone = locked(&self.shelves).settle(entry.number, self.settled_at_most);
+            let at_most = self.settled_at_most;
+            let gone = self.shelve(|shelves| shelves.settle(entry.number, at_most));
             if gone.is_some() {
                 self.news.metrics.dropped_call();
             }
@@ -157,7 +161,8 @@ impl Journal {
     /// live ones included. These settle, with the callbacks they still owed as abandoned.
     pub(crate) fn forget(&self, project: &str, generation: u64) {
         locked(&self.requests).retain(|entry| !entry.is_older(project, generation));
-        let forgotten = locked(&self.shelves).forget(|entry| entry.is_older(project, generation));
+        let is_old = |entry: &CallEntry| entry.is_older(project, generation);
+        let forgotten = self.shelve(|shelves| shelves.forget(is_old));
         for entry in forgotten {
             entry.abandon();
             entry.settle(|| ());
@@ -180,10 +185,22 @@ impl Journal {
         self.all_calls().iter().map(abandon).sum()
     }
 
+    /// How many calls are live.
+    pub(crate) fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    fn shelve<T>(&self, change: impl FnOnce(&mut Shelves) -> T) -> T {
+        let mut shelves = locked(&self.shelves);
+        let changed = change(&mut shelves);
+        self.live.store(shelves.live(), Ordering::Relaxed);
+        changed
+    }
+
     pub(crate) fn counts(&self) -> JournalCounts {
         let shelves = locked(&self.shelves);
         JournalCounts {
-            live: shelves.calls.len() - shelves.settled.len(),
+            live: shelves.live(),
             settled: shelves.settled.len(),
             dropped: shelves.dropped,
         }
@@ -203,6 +220,10 @@ struct Shelves {
 }
 
 impl Shelves {
+    fn live(&self) -> usize {
+        self.calls.len() - self.settled.len()
+    }
+
     fn put(&mut self, make: impl FnOnce(u64) -> CallEntry) -> Arc<CallEntry> {
         self.opened += 1;
         let entry = Arc::new(make(self.opened));
