@@ -30,7 +30,7 @@ pub(super) struct Engagement {
 }
 
 impl Engagements {
-    /// Engages both sides of a call.
+    /// Engages both sides of a call; neither if that is of no consequence.
     ///
     /// # Errors
     /// Why it must end instead, if one of them is in another call.
@@ -38,7 +38,11 @@ impl Engagements {
         self: &Arc<Self>,
         call: &Arc<CallEntry>,
         fidelity: &Fidelity,
-    ) -> Result<Engagement, DisconnectReason> {
+    ) -> Result<Option<Engagement>, DisconnectReason> {
+        let in_call = (fidelity.callee_in_call, fidelity.caller_in_call);
+        if in_call == (CalleeInCall::Allow, CallerInCall::Allow) {
+            return Ok(None);
+        }
         let [callee, caller] = parties(call);
         let engaged = &mut *locked(&self.0);
         if let Some(other) = engaged.callees.get(&callee) {
@@ -56,10 +60,10 @@ impl Engagements {
         }
         engaged.callees.entry(callee).or_default().calls += 1;
         *engaged.callers.entry(caller).or_default() += 1;
-        Ok(Engagement {
+        Ok(Some(Engagement {
             of: self.clone(),
             call: call.clone(),
-        })
+        }))
     }
 }
 

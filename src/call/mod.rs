@@ -307,7 +307,7 @@ impl Life {
             ..
         } = &*self.line;
         match engagements.engage(&self.entry, fidelity) {
-            Ok(engagement) => self.engagement = Some(engagement),
+            Ok(engagement) => self.engagement = engagement,
             Err(reason) => {
                 self.entry.drop_delivery(Callback::Notify);
                 self.entry.remark(format!(
@@ -368,8 +368,10 @@ impl Life {
             if let Some(action) = self.phone_before(at).await {
                 return Some(action);
             }
-            if let (Some(phone), Some(engagement)) = (&self.phone, &self.engagement) {
+            if let Some(phone) = &self.phone {
                 phone.is_answered();
+            }
+            if let Some(engagement) = &self.engagement {
                 engagement.talks();
             }
             self.enter(state, at);
