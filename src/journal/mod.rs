@@ -14,9 +14,9 @@ mod request;
 mod ring;
 #[cfg(test)]
 mod sample;
+mod shelves;
 mod view;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -33,6 +33,7 @@ use crate::domain::{Moment, Sid};
 use crate::sync::locked;
 use news::News;
 use ring::Ring;
+use shelves::Shelves;
 
 /// The calls and requests of all projects.
 ///
@@ -154,7 +155,7 @@ impl Journal {
 
     /// The call of this session ID, unless it was never made or was dropped since.
     pub(crate) fn find(&self, sid: Sid) -> Option<Arc<CallEntry>> {
-        locked(&self.shelves).by_sid.get(&sid).cloned()
+        locked(&self.shelves).find(sid)
     }
 
     /// Removes what the generations of a project before `generation` left behind: requests, and calls, the
@@ -171,7 +172,7 @@ impl Journal {
 
     /// Every call that is held, in no order.
     pub(crate) fn all_calls(&self) -> Vec<Arc<CallEntry>> {
-        locked(&self.shelves).calls.values().cloned().collect()
+        locked(&self.shelves).calls().cloned().collect()
     }
 
     /// Settles every live call, with the callbacks it still owed as abandoned. Gives back how many
@@ -201,70 +202,9 @@ impl Journal {
         let shelves = locked(&self.shelves);
         JournalCounts {
             live: shelves.live(),
-            settled: shelves.settled.len(),
-            dropped: shelves.dropped,
+            settled: shelves.settled(),
+            dropped: shelves.dropped(),
         }
-    }
-}
-
-#[derive(Debug, Default)]
-struct Shelves {
-    /// By their numbers, hence in the order of acceptance.
-    calls: BTreeMap<u64, Arc<CallEntry>>,
-    by_sid: HashMap<Sid, Arc<CallEntry>>,
-    /// The numbers of the settled calls among them, in the order in which they settled.
-    settled: VecDeque<u64>,
-    /// How many calls were ever taken up.
-    opened: u64,
-    dropped: u64,
-}
-
-impl Shelves {
-    fn live(&self) -> usize {
-        self.calls.len() - self.settled.len()
-    }
-
-    fn put(&mut self, make: impl FnOnce(u64) -> CallEntry) -> Arc<CallEntry> {
-        self.opened += 1;
-        let entry = Arc::new(make(self.opened));
-        self.calls.insert(entry.number, entry.clone());
-        self.by_sid.insert(entry.sid(), entry.clone());
-        entry
-    }
-
-    /// Gives back the call that had to go to make room, if one had to.
-    fn settle(&mut self, number: u64, at_most: usize) -> Option<Arc<CallEntry>> {
-        // A call that was forgotten in the meantime has no place here any more.
-        if self.calls.contains_key(&number) {
-            self.settled.push_back(number);
-        }
-        if self.settled.len() <= at_most {
-            return None;
-        }
-        self.dropped += 1;
-        let oldest = self.settled.pop_front()?;
-        self.remove(oldest)
-    }
-
-    fn forget(&mut self, is_old: impl Fn(&CallEntry) -> bool) -> Vec<Arc<CallEntry>> {
-        let old = self.calls.values().filter(|entry| is_old(entry));
-        let old: Vec<_> = old.map(|entry| entry.number).collect();
-        let forgotten = old.into_iter().filter_map(|number| self.remove(number));
-        let forgotten = forgotten.collect();
-        let Self { calls, settled, .. } = self;
-        settled.retain(|number| calls.contains_key(number));
-        forgotten
-    }
-
-    fn remove(&mut self, number: u64) -> Option<Arc<CallEntry>> {
-        let entry = self.calls.remove(&number)?;
-        let sid = entry.sid();
-        // With a seed, the calls after a reset have the session IDs of the calls before it.
-        let is_found = self.by_sid.get(&sid).is_some_and(|e| e.number == number);
-        if is_found {
-            self.by_sid.remove(&sid);
-        }
-        Some(entry)
     }
 }
 

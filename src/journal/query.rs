@@ -1,4 +1,3 @@
-use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use super::{CallEntry, CallRecord, Journal, RequestEntry};
@@ -77,11 +76,8 @@ impl Journal {
     ) -> Page<CallEntry> {
         let chunk_after = |number| {
             let shelves = locked(&self.shelves);
-            let chunk = shelves
-                .calls
-                .range((Excluded(number), Unbounded))
-                .take(CHUNK);
-            chunk.map(|(n, entry)| (*n, entry.clone())).collect()
+            let chunk = shelves.after(number).take(CHUNK);
+            chunk.map(|entry| (entry.number, entry.clone())).collect()
         };
         let is_wanted = |entry: &CallEntry| entry.read(|record| filter.matches(record));
         page(limit, cursor, chunk_after, is_wanted)

@@ -34,9 +34,14 @@ pub(crate) struct CalleePath {
 }
 
 impl CalleePath {
-    fn callee(&self) -> Callee {
+    /// The callee, who shares the service ID with the caller if it is the same.
+    fn callee(&self, from: &Caller) -> Callee {
+        let is_shared = from.service_id.as_str() == self.service_id;
         Callee {
-            service_id: self.service_id.as_str().into(),
+            service_id: match is_shared {
+                true => from.service_id.shared(),
+                false => self.service_id.as_str().into(),
+            },
             user_id: self.user_id.as_str().into(),
         }
     }
@@ -75,8 +80,8 @@ pub(crate) fn make_call(
         return Err(violations);
     };
     Ok(MakeCall {
+        to: path.callee(&from),
         from,
-        to: path.callee(),
         initiation_failure: initiation_failure(callee_is_malformed, &source.content_ids, rules),
         content_ids: source.content_ids.into(),
         play_count: source.play_count,
