@@ -37,6 +37,7 @@ pub(crate) use activity::{Activities, Activity};
 pub(crate) use life::{live, unless_dismissed};
 pub(crate) use mode::ClockMode;
 pub(crate) use parking::Parking;
+use parking::Roused;
 use queue::Queue;
 
 /// How far [`Advance::UntilIdle`] goes at most. A call is over long before; an app server that answers
@@ -58,6 +59,9 @@ struct Inner {
     lay_down: AtomicU32,
     /// How many activities are doing something rather than waiting.
     busy: AtomicUsize,
+    /// How far a manual clock is being moved, while it is.
+    advance: Mutex<Option<Moment>>,
+    /// All is quiet, and nothing moves the clock on.
     quiet: Notify,
 }
 
@@ -121,6 +125,7 @@ impl Clock {
             queues: ThreadLocal::new(),
             lay_down: AtomicU32::new(0),
             busy: AtomicUsize::new(0),
+            advance: Mutex::default(),
             quiet: Notify::new(),
         }))
     }
@@ -170,9 +175,11 @@ impl Clock {
             Advance::ToNext => self.next_due().unwrap_or_else(|| self.now()),
             Advance::UntilIdle => self.now() + FURTHEST,
         };
-        while self.rouse_next(limit)? {
-            self.quiet().await;
-        }
+        let advance = Advancing::begin(self, limit);
+        self.go_on();
+        self.quiet().await;
+        drop(advance);
+        self.require_manual()?;
         if let Advance::By(_) = how {
             self.move_to(limit)?;
         }
@@ -186,20 +193,44 @@ impl Clock {
         }
     }
 
-    /// Moves to the first sleeper's moment and rouses it, unless that is after `limit`.
-    fn rouse_next(&self, limit: Moment) -> Result<bool, NotManual> {
-        let firsts = self
-            .queues()
-            .filter_map(|queue| Some((queue.first()?, queue)));
-        let Some((place, queue)) = firsts.min_by_key(|(place, _)| *place) else {
-            return Ok(false);
+    /// Once all is quiet: rouses the next of an advance, or tells that there is none.
+    ///
+    /// Done by whoever made all quiet. Often that is the thread of the next one as well, and then no
+    /// other thread has to be woken for it.
+    fn go_on(&self) {
+        let roused = {
+            let mut advance = locked(&self.0.advance);
+            if self.0.busy.load(Ordering::SeqCst) > 0 {
+                return;
+            }
+            let roused = advance.and_then(|limit| self.wake_next(limit));
+            if roused.is_none() {
+                *advance = None;
+            }
+            roused
         };
-        if place.due > limit {
-            return Ok(false);
+        match roused {
+            Some(roused) => roused.go_on(),
+            None => self.0.quiet.notify_waiters(),
         }
-        self.move_to(place.due)?;
-        queue.rouse(place);
-        Ok(true)
+    }
+
+    /// Moves to the first sleeper's moment and wakes it, unless that is after `limit` or the clock is not
+    /// manual any more.
+    fn wake_next(&self, limit: Moment) -> Option<Roused> {
+        loop {
+            let firsts = self
+                .queues()
+                .filter_map(|queue| Some((queue.first()?, queue)));
+            let (place, queue) = firsts.min_by_key(|(place, _)| *place)?;
+            if place.due > limit || self.move_to(place.due).is_err() {
+                return None;
+            }
+            // Somebody else may have roused it meanwhile.
+            if let Some(roused) = queue.wake(place) {
+                return Some(roused);
+            }
+        }
     }
 
     /// Lets it be `moment`, unless that is past.
@@ -214,12 +245,13 @@ impl Clock {
         Ok(())
     }
 
-    /// Waits until every activity waits.
+    /// Waits until every activity waits, and no advance is under way.
     async fn quiet(&self) {
         loop {
             let mut quiet = std::pin::pin!(self.0.quiet.notified());
             quiet.as_mut().enable();
-            if self.0.busy.load(Ordering::SeqCst) == 0 {
+            let is_quiet = self.0.busy.load(Ordering::SeqCst) == 0;
+            if is_quiet && locked(&self.0.advance).is_none() {
                 return;
             }
             quiet.await;
@@ -256,8 +288,24 @@ impl Clock {
 
     fn is_less_busy(&self) {
         if self.0.busy.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.quiet.notify_waiters();
+            self.go_on();
         }
+    }
+}
+
+/// An advance; over when dropped, also half way.
+struct Advancing<'a>(&'a Clock);
+
+impl<'a> Advancing<'a> {
+    fn begin(clock: &'a Clock, limit: Moment) -> Self {
+        *locked(&clock.0.advance) = Some(limit);
+        Self(clock)
+    }
+}
+
+impl Drop for Advancing<'_> {
+    fn drop(&mut self) {
+        *locked(&self.0.0.advance) = None;
     }
 }
 

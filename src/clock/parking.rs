@@ -77,8 +77,8 @@ impl Parking {
             Rest::Asleep(place, _) => *place,
             _ => return,
         };
-        for queue in self.clock().queues() {
-            queue.rouse(place);
+        if let Some(roused) = self.clock().queues().find_map(|queue| queue.wake(place)) {
+            roused.go_on();
         }
     }
 
@@ -140,15 +140,14 @@ impl Parking {
         }
     }
 
-    /// The place is not in its queue any more: who sleeps there goes on, a life in `runtime`.
-    pub(super) fn rouse_from(self: Arc<Self>, place: Place, runtime: &Handle) {
-        match self.wake_up(place) {
-            Some(Sleeper::Task(waker)) => waker.wake(),
-            Some(Sleeper::Life(life)) => {
-                runtime.spawn(live(self, life));
-            }
-            _ => {}
-        }
+    /// The place is not in its queue any more: who sleeps there is busy from now on, if anybody does.
+    pub(super) fn wake_up_at(self: Arc<Self>, place: Place, runtime: Handle) -> Option<Roused> {
+        let sleeper = self.wake_up(place)?;
+        Some(Roused {
+            parking: self,
+            sleeper,
+            runtime,
+        })
     }
 
     /// The activity gives up the sleep at `place`, unless it is over.
@@ -168,6 +167,28 @@ impl Parking {
         match std::mem::replace(&mut *rest, Rest::Busy) {
             Rest::Asleep(_, sleeper) => Some(sleeper),
             _ => None,
+        }
+    }
+}
+
+/// An activity that counts as busy again, but does not go on yet.
+#[must_use]
+pub(super) struct Roused {
+    parking: Arc<Parking>,
+    sleeper: Sleeper,
+    /// For a life that was set aside.
+    runtime: Handle,
+}
+
+impl Roused {
+    /// Lets it go on. Not to be called under a lock: in a runtime that is gone, a life ends at once.
+    pub(super) fn go_on(self) {
+        match self.sleeper {
+            Sleeper::Unknown => {}
+            Sleeper::Task(waker) => waker.wake(),
+            Sleeper::Life(life) => {
+                self.runtime.spawn(live(self.parking, life));
+            }
         }
     }
 }

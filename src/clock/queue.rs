@@ -5,7 +5,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Activities, Clock, Parking};
+use super::{Activities, Clock, Parking, Roused};
 use crate::domain::Moment;
 use crate::sync::locked;
 
@@ -80,16 +80,14 @@ impl Queue {
         locked(&self.sleepers).by_place.remove(&place).is_some()
     }
 
-    /// Rouses a sleeper, if it is here.
-    pub(super) fn rouse(&self, place: Place) {
+    /// Wakes a sleeper, if it is here.
+    pub(super) fn wake(&self, place: Place) -> Option<Roused> {
         let (parking, runtime) = {
             let mut sleepers = locked(&self.sleepers);
             let parking = sleepers.by_place.remove(&place);
             (parking, sleepers.runtime.clone())
         };
-        if let (Some(parking), Some(runtime)) = (parking, runtime) {
-            parking.rouse_from(place, &runtime);
-        }
+        parking?.wake_up_at(place, runtime?)
     }
 
     /// Rouses all who are due. Gives back when the next one is, in the machine's time; `None` if there is
@@ -111,8 +109,9 @@ impl Queue {
             (due, sleepers.runtime.clone(), next)
         };
         for (place, parking) in due {
-            if let Some(runtime) = &runtime {
-                parking.rouse_from(place, runtime);
+            let runtime = runtime.clone();
+            if let Some(roused) = runtime.and_then(|here| parking.wake_up_at(place, here)) {
+                roused.go_on();
             }
         }
         next
