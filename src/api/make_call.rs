@@ -114,7 +114,7 @@ impl Exchange<'_> {
         let record = request_record(self.request, now);
         let placed = life.entry().placed();
         let record = record
-            .of(placed.project.clone(), placed.generation)
+            .of(placed.origin.project.clone(), placed.origin.generation)
             .scenario(placed.scenario.clone())
             .accepted(placed.sid);
         self.core.journal.requested(record);
@@ -134,7 +134,7 @@ impl Exchange<'_> {
         let now = clock.map_or_else(|| self.core.now(), Clock::now);
         let mut record = request_record(self.request, now);
         if let Some(project) = &self.project {
-            record = record.of(project.name.clone(), project.run().generation);
+            record = record.of(project.name.clone(), project.run().origin.generation);
         }
         if let Some(scenario) = refusal.scenario {
             record = record.scenario(scenario);

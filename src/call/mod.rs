@@ -99,7 +99,7 @@ pub(crate) struct Life {
     /// Who is engaged by this call, from Notify to its end.
     engagement: Option<Engagement>,
     /// How Notify went, once that is known.
-    notified: Option<Result<Moment, NotInitiated>>,
+    notified: Option<Initiation>,
     /// When Agent Call Status was due, once its turn has come.
     status_due: Option<Moment>,
     /// Who acted on the phone and waits for the state that follows.
@@ -107,13 +107,22 @@ pub(crate) struct Life {
     copies: Copies,
 }
 
+/// When a step of the initiation was over, or why the call does not get to ring.
+type Initiation = Result<Moment, Box<NotInitiated>>;
+
 /// Why a call does not get to ring.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct NotInitiated {
     fail_reason: Arc<str>,
     /// The end that follows, unless nothing but Agent Call Status does.
     end: Option<Arc<CallEnd>>,
     at: Moment,
+}
+
+impl NotInitiated {
+    fn result(&self) -> AgentCallResult {
+        AgentCallResult::Fail(self.fail_reason.clone())
+    }
 }
 
 impl Life {
@@ -154,10 +163,10 @@ impl Life {
         }
         if self.plan.agent_call_status.send == SendWhen::BeforeResponse {
             let result = match &self.notified {
-                Some(Err(failure)) => AgentCallResult::Fail(failure.fail_reason.clone()),
+                Some(Err(failure)) => failure.result(),
                 _ => self.plan.result.clone(),
             };
-            self.report_status(&result, self.accepted_at).await;
+            self.report_status(result, self.accepted_at).await;
         }
     }
 
@@ -202,7 +211,7 @@ impl Life {
         let answered = self.answer_due();
         if self.plan.agent_call_status.send == SendWhen::BeforeNotify {
             let result = self.plan.result.clone();
-            self.report_status(&result, answered).await;
+            self.report_status(result, answered).await;
         }
         let end = match self.initiate(answered).await {
             Ok(ringing) => Some(self.ring_and_talk(ringing).await),
@@ -215,7 +224,7 @@ impl Life {
     }
 
     /// Notify, its verdict, and Agent Call Status. Gives back since when it rings.
-    async fn initiate(&mut self, answered: Moment) -> Result<Moment, NotInitiated> {
+    async fn initiate(&mut self, answered: Moment) -> Initiation {
         let notified = match self.notified.take() {
             Some(outcome) => outcome,
             None => self.notify(answered).await,
@@ -225,13 +234,7 @@ impl Life {
             Err(failure) => failure.at,
         };
         let due = step.max(answered) + self.plan.agent_call_status.after;
-        let (result, verdict) = match notified {
-            Err(failure) => {
-                let result = AgentCallResult::Fail(failure.fail_reason.clone());
-                (result, Err(failure))
-            }
-            Ok(_) => (self.plan.result.clone(), self.planned_verdict(due)),
-        };
+        let verdict = notified.and_then(|_| self.planned_verdict(due));
         if let Err(failure) = &verdict {
             self.activity.sleep_until(failure.at).await;
             self.enter(CallState::Failed, failure.at);
@@ -246,7 +249,11 @@ impl Life {
         if self.plan.call_event.send == SendWhen::BeforeAgentCallStatus && ends(&verdict) {
             return verdict;
         }
-        let arrived = self.report_status(&result, due).await;
+        let result = match &verdict {
+            Ok(_) => AgentCallResult::Success,
+            Err(failure) => failure.result(),
+        };
+        let arrived = self.report_status(result, due).await;
         let fatal = self.line.fidelity.agent_call_status_failure == StatusFailure::EndCall;
         if verdict.is_ok() && !arrived && fatal {
             let at = self.now();
@@ -256,22 +263,22 @@ impl Life {
     }
 
     /// What the plan itself says of the initiation, judged at `at`.
-    fn planned_verdict(&self, at: Moment) -> Result<Moment, NotInitiated> {
+    fn planned_verdict(&self, at: Moment) -> Initiation {
         let AgentCallResult::Fail(fail_reason) = &self.plan.result else {
             return Ok(at);
         };
         let fidelity = &self.line.fidelity;
         let setup = self.accepted_at;
         let end = failed_end(&self.plan, self.call(), fidelity, setup, at);
-        Err(NotInitiated {
+        Err(Box::new(NotInitiated {
             fail_reason: fail_reason.clone(),
             end: end.map(Arc::new),
             at,
-        })
+        }))
     }
 
     /// The failure of a call that ends for `reason` before it rings.
-    fn refuse(&self, reason: DisconnectReason, at: Moment) -> NotInitiated {
+    fn refuse(&self, reason: DisconnectReason, at: Moment) -> Box<NotInitiated> {
         self.not_initiated(self.unconnected(reason, at))
     }
 
@@ -279,20 +286,20 @@ impl Life {
         unconnected(reason, &self.line.fidelity, self.accepted_at, at)
     }
 
-    fn not_initiated(&self, end: CallEnd) -> NotInitiated {
+    fn not_initiated(&self, end: CallEnd) -> Box<NotInitiated> {
         let fail_reason = match end.reason {
             DisconnectReason::Busy => self.line.fidelity.busy_fail_reason.as_str(),
             other => other.name(),
         };
-        NotInitiated {
+        Box::new(NotInitiated {
             fail_reason: fail_reason.into(),
             at: end.times.end,
             end: Some(Arc::new(end)),
-        }
+        })
     }
 
     /// Sends Notify and judges the answer. Gives back when it was answered.
-    async fn notify(&mut self, answered: Moment) -> Result<Moment, NotInitiated> {
+    async fn notify(&mut self, answered: Moment) -> Initiation {
         let reaches_nobody = self.call().initiation_failure.is_some()
             || self.plan.callee.action == CalleeAction::Busy;
         if reaches_nobody {
@@ -336,13 +343,13 @@ impl Life {
     }
 
     /// Sends Agent Call Status; true if the app server took it, or was not to be told.
-    async fn report_status(&mut self, result: &AgentCallResult, due: Moment) -> bool {
+    async fn report_status(&mut self, result: AgentCallResult, due: Moment) -> bool {
         if self.status_due.replace(due).is_some() {
             return true;
         }
         let sent = self
-            .send(Callback::AgentCallStatus, due, |life| {
-                agent_call_status_parameters(life.entry.sid(), result, &life.line.fidelity)
+            .send(Callback::AgentCallStatus, due, move |life| {
+                agent_call_status_parameters(life.entry.sid(), &result, &life.line.fidelity)
             })
             .await;
         !matches!(sent, Sent::Unreachable | Sent::Refused)
@@ -350,34 +357,38 @@ impl Life {
 
     /// The callee acts, or does not. Gives back how the call ended.
     async fn ring_and_talk(&mut self, ringing: Moment) -> Arc<CallEnd> {
+        let mut course = self.course(ringing);
         let mut entered = 0;
         loop {
-            let course = course(&self.plan, &self.line.fidelity, self.accepted_at, ringing);
-            let Some(action) = self.follow(&course, &mut entered).await else {
+            let at = course.states.get(entered).map(|(_, at)| *at);
+            let at = at.unwrap_or(course.end.times.end);
+            if let Some(action) = self.phone_before(at).await {
+                let now = self.now();
+                amend(&mut self.plan, action, ringing, now);
+                course = self.course(ringing);
+                continue;
+            }
+            let Some((state, at)) = course.states.get(entered) else {
                 return course.end;
             };
-            let now = self.now();
-            amend(&mut self.plan, action, ringing, now);
+            self.go_on_in(*state, *at);
+            entered += 1;
         }
     }
 
-    /// Enters the states of a course but those that were `entered`, up to its end or an action of the
-    /// callee's phone.
-    async fn follow(&mut self, course: &Course, entered: &mut usize) -> Option<PhoneAction> {
-        for &(state, at) in course.states.iter().skip(*entered) {
-            if let Some(action) = self.phone_before(at).await {
-                return Some(action);
-            }
-            if let Some(phone) = &self.phone {
-                phone.is_answered();
-            }
-            if let Some(engagement) = &self.engagement {
-                engagement.talks();
-            }
-            self.enter(state, at);
-            *entered += 1;
+    fn course(&self, ringing: Moment) -> Course {
+        course(&self.plan, &self.line.fidelity, self.accepted_at, ringing)
+    }
+
+    /// Enters a state of a call that was taken.
+    fn go_on_in(&mut self, state: CallState, at: Moment) {
+        if let Some(phone) = &self.phone {
+            phone.is_answered();
         }
-        self.phone_before(course.end.times.end).await
+        if let Some(engagement) = &self.engagement {
+            engagement.talks();
+        }
+        self.enter(state, at);
     }
 
     /// What is done with the callee's phone before `at`.
@@ -408,6 +419,9 @@ impl Life {
         // Of a call that failed, the step before is Agent Call Status.
         let step = self.status_due.map_or(ended, |status| status.max(ended));
         let due = step + self.plan.call_event.after;
+        if self.target(Callback::CallEvent).is_ok() {
+            self.activity.sleep_until(due).await;
+        }
         self.send(Callback::CallEvent, due, |life| {
             call_event_parameters(life.entry.sid(), life.call(), &end, &life.line.fidelity)
         })
@@ -424,7 +438,10 @@ impl Life {
                 },
             };
             let due = self.now() + self.plan.agent_call_status.after;
-            self.report_status(&result, due).await;
+            if self.target(Callback::AgentCallStatus).is_ok() {
+                self.activity.sleep_until(due).await;
+            }
+            self.report_status(result, due).await;
         }
     }
 
@@ -459,7 +476,7 @@ const PUSH_REQ_FAIL: u16 = 203;
 const PUSH_ERROR: u16 = 205;
 
 /// Whether a Call Event follows.
-fn ends(verdict: &Result<Moment, NotInitiated>) -> bool {
+fn ends(verdict: &Initiation) -> bool {
     verdict
         .as_ref()
         .map_or_else(|failure| failure.end.is_some(), |_| true)
@@ -476,7 +493,7 @@ mod tests {
     #[test]
     fn the_life_of_a_call_that_waits_takes_little_memory() {
         let future = size_of_future(Life::live_on);
-        assert!(future <= 384, "{future} bytes");
-        assert!(size_of::<Life>() <= 192, "{} bytes", size_of::<Life>());
+        assert!(future <= 224, "{future} bytes");
+        assert!(size_of::<Life>() <= 144, "{} bytes", size_of::<Life>());
     }
 }

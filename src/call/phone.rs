@@ -24,6 +24,8 @@ pub(crate) struct Phones(Mutex<HashMap<Sid, Arc<Phone>>>);
 
 #[derive(Debug)]
 struct Phone {
+    /// The call that makes it ring.
+    sid: Sid,
     parking: Arc<Parking>,
     state: Mutex<PhoneState>,
 }
@@ -58,13 +60,13 @@ impl Phones {
     /// Lets the phone ring for a call.
     pub(super) fn ring(self: &Arc<Self>, sid: Sid, parking: Arc<Parking>) -> RingingPhone {
         let phone = Arc::new(Phone {
+            sid,
             parking,
             state: Mutex::default(),
         });
         locked(&self.0).insert(sid, phone.clone());
         RingingPhone {
             among: self.clone(),
-            sid,
             phone,
         }
     }
@@ -74,7 +76,6 @@ impl Phones {
 #[derive(Debug)]
 pub(super) struct RingingPhone {
     among: Arc<Phones>,
-    sid: Sid,
     phone: Arc<Phone>,
 }
 
@@ -92,7 +93,7 @@ impl RingingPhone {
 
 impl Drop for RingingPhone {
     fn drop(&mut self) {
-        locked(&self.among.0).remove(&self.sid);
+        locked(&self.among.0).remove(&self.phone.sid);
     }
 }
 

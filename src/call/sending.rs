@@ -149,8 +149,8 @@ impl Drop for CopyUnderWay {
 }
 
 impl Life {
-    /// Sends one callback when it is due, as planned, and starts its copies. What it says is made by
-    /// `parameters` when it is due.
+    /// Sends one callback, which was to happen at `due`, as planned, and starts its copies. What it says is
+    /// made by `parameters` when its turn has come.
     pub(super) async fn send(
         &mut self,
         callback: Callback,
@@ -158,27 +158,29 @@ impl Life {
         parameters: impl FnOnce(&Self) -> Parameters,
     ) -> Sent {
         let target = match self.target(callback) {
-            Ok(target) => target,
-            Err(unsent) => return unsent,
+            Ok(target) => target.clone(),
+            Err(unsent) => return self.drop_delivery(callback, unsent),
         };
-        self.activity.sleep_until(due).await;
         // Boxed: a call that merely waits need not hold what only sending takes.
         Box::pin(self.send_due(callback, target, due, parameters)).await
     }
 
     /// Where a callback goes; or why it goes nowhere.
-    fn target(&self, callback: Callback) -> Result<Arc<Target>, Sent> {
+    pub(super) fn target(&self, callback: Callback) -> Result<&Arc<Target>, Sent> {
         if self.plan.delivery(callback).send == SendWhen::Never {
-            self.entry.drop_delivery(callback);
             return Err(Sent::NotWanted);
         }
-        self.line.targets.of(callback).cloned().ok_or_else(|| {
-            self.entry.drop_delivery(callback);
+        self.line.targets.of(callback).ok_or(Sent::NoUrl)
+    }
+
+    fn drop_delivery(&self, callback: Callback, unsent: Sent) -> Sent {
+        self.entry.drop_delivery(callback);
+        if unsent == Sent::NoUrl {
             self.entry.remark(format!(
                 "{callback} was not sent: no URL is registered for it"
             ));
-            Sent::NoUrl
-        })
+        }
+        unsent
     }
 
     async fn send_due(

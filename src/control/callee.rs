@@ -59,7 +59,7 @@ async fn act(
     let entry = calls::find(&core, &sid)?;
     let (name, wanted) = needed(&request);
     let action = phone_action(request)?;
-    let project = &entry.placed().project;
+    let project = &entry.placed().origin.project;
     let project = core.projects.find(project);
     let acted = project.and_then(|project| project.run().line.phones.act(entry.sid(), action));
     let is_taken_up = match acted {

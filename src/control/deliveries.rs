@@ -37,7 +37,7 @@ async fn replay(
     let index: Option<usize> = number.parse().ok();
     let index = index.and_then(|number| number.checked_sub(1));
     let index = index.ok_or_else(unknown)?;
-    let project = &entry.placed().project;
+    let project = &entry.placed().origin.project;
     let begun = core
         .projects
         .find(project)

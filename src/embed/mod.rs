@@ -369,7 +369,7 @@ fn not_happened(entry: &CallEntry, event: &str, timeout: Duration) -> anyhow::Er
         if record.settled {
             return anyhow!("call {sid} settled as {state}: `{event}` can no longer happen");
         }
-        let clock = &record.placed.clock;
+        let clock = &record.placed.origin.clock;
         let hint = match clock.mode() {
             ClockMode::Manual => "\nhint: its clock is manual: move it with `advance`",
             _ => "",

@@ -75,9 +75,7 @@ impl Core {
         };
         let placed = PlacedCall {
             sid,
-            project: project.name.clone(),
-            generation: run.generation,
-            clock: project.clock.clone(),
+            origin: run.origin.clone(),
             scenario: scenario.name.clone(),
             chosen_by: chosen_by.name(),
             call,

@@ -56,7 +56,7 @@ impl Core {
     async fn end_project(&self, project: &Project) {
         project.end().await;
         self.journal
-            .forget(&project.name, project.run().generation + 1);
+            .forget(&project.name, project.run().origin.generation + 1);
     }
 
     /// A barrier: once this returns, nothing of before happens any more, and nothing of it is on record.

@@ -37,12 +37,13 @@ impl CallEntry {
     }
 
     fn now(&self) -> Moment {
-        self.placed.clock.now()
+        self.placed.origin.clock.now()
     }
 
     /// Whether it belongs to a generation of `project` before this one.
     pub(super) fn is_older(&self, project: &str, generation: u64) -> bool {
-        *self.placed.project == *project && self.placed.generation < generation
+        let origin = &self.placed.origin;
+        *origin.project == *project && origin.generation < generation
     }
 
     /// Looks at the record as it stands.
@@ -184,7 +185,7 @@ impl CallEntry {
 
     /// To be told after the record has changed, so that who hears of it finds it there.
     pub(super) fn tell(&self, at: Moment, what: Happening) {
-        let project = Some(self.placed.project.clone());
+        let project = Some(self.placed.origin.project.clone());
         self.news.tell(at, project, Some(self.sid()), what);
     }
 

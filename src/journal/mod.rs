@@ -25,7 +25,7 @@ pub(crate) use entry::CallEntry;
 pub(crate) use events::{Event, Events, Happening, ProjectChange, ScenariosChange};
 pub(crate) use metrics::Metrics;
 pub(crate) use query::{CallFilter, RequestFilter};
-pub(crate) use record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall};
+pub(crate) use record::{AttemptRecord, CallRecord, DeliveryRecord, Origin, Outcome, PlacedCall};
 pub(crate) use request::{RequestEntry, RequestRecord};
 pub(crate) use view::Delivered;
 
@@ -80,7 +80,7 @@ impl Journal {
         let call = &record.placed.call;
         tracing::info!(
             sid = %record.placed.sid,
-            project = &*record.placed.project,
+            project = &*record.placed.origin.project,
             scenario = &*record.placed.scenario,
             chosen_by = record.placed.chosen_by,
             to = %format_args!("{}/{}", call.to.service_id, call.to.user_id),

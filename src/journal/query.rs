@@ -33,7 +33,7 @@ impl CallFilter {
     pub(crate) fn matches(&self, record: &CallRecord) -> bool {
         let placed = &record.placed;
         let (from, to) = (&placed.call.from, &placed.call.to);
-        is(&self.project, Some(&placed.project))
+        is(&self.project, Some(&placed.origin.project))
             && self.state.is_none_or(|state| state == record.state())
             && self.settled.is_none_or(|settled| settled == record.settled)
             && is(&self.scenario, Some(&placed.scenario))

@@ -8,15 +8,21 @@ use crate::clock::Clock;
 use crate::domain::{CallEnd, CallState, Callback, MakeCall, Moment, Sid};
 use crate::wire::Message;
 
+/// What calls belong to: a project from one reset to the next.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) project: Arc<str>,
+    /// Higher than that of any run before.
+    pub(crate) generation: u64,
+    /// The project's.
+    pub(crate) clock: Clock,
+}
+
 /// A call and how it came to its scenario: what is known when it is accepted.
 #[derive(Debug)]
 pub(crate) struct PlacedCall {
     pub(crate) sid: Sid,
-    pub(crate) project: Arc<str>,
-    /// How many times the project was reset before.
-    pub(crate) generation: u64,
-    /// The project's.
-    pub(crate) clock: Clock,
+    pub(crate) origin: Arc<Origin>,
     pub(crate) scenario: Arc<str>,
     pub(crate) chosen_by: &'static str,
     pub(crate) call: MakeCall,

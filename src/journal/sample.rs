@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::{CallEntry, CallRecord, Journal, PlacedCall};
+use super::{CallEntry, CallRecord, Journal, Origin, PlacedCall};
 use crate::clock::{Clock, ClockMode};
 use crate::domain::{MakeCall, Moment, Sid};
 use crate::wire::{Message, Parameters, Target};
@@ -27,9 +27,11 @@ pub(super) fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<C
     let call = MakeCall::sample(&format!("user-{number}"));
     let placed = PlacedCall {
         sid: Sid::from_random_bytes([number; 16]),
-        project: project.into(),
-        generation,
-        clock: Clock::new(ClockMode::Real),
+        origin: Arc::new(Origin {
+            project: project.into(),
+            generation,
+            clock: Clock::new(ClockMode::Real),
+        }),
         scenario: "answered".into(),
         chosen_by: "default",
         call,

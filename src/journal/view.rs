@@ -153,7 +153,7 @@ impl<'a> CallView<'a> {
         let deliveries = record.deliveries.iter().zip(1..);
         Self {
             sid: record.placed.sid,
-            project: &placed.project,
+            project: &placed.origin.project,
             scenario: &placed.scenario,
             chosen_by: placed.chosen_by,
             state: record.state(),

@@ -41,9 +41,10 @@ pub(crate) enum Placement {
 impl Project {
     /// `default_length` is that of an audio source for which none is listed.
     pub(crate) fn new(settings: ProjectSettings, line: Line, default_length: Duration) -> Self {
-        let run = Run::new(line, settings.rate_limit);
+        let name: Arc<str> = settings.name.as_str().into();
+        let run = Run::new(name.clone(), line, settings.rate_limit);
         Self {
-            name: settings.name.as_str().into(),
+            name,
             clock: run.line.clock().clone(),
             default_length,
             run: RwLock::new(Arc::new(run)),
@@ -78,11 +79,11 @@ impl Project {
         let (ended, generation) = {
             let mut run = write(&self.run);
             if run.line.activities.is_closed() {
-                (run.clone(), run.generation + 1)
+                (run.clone(), run.origin.generation + 1)
             } else {
                 run.line.activities.close();
                 let next = Arc::new(run.next());
-                let generation = next.generation;
+                let generation = next.origin.generation;
                 (std::mem::replace(&mut *run, next), generation)
             }
         };

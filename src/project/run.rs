@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::call::Line;
 use crate::domain::{Callee, MakeCall, Moment, PeerKey, RateLimitScope};
+use crate::journal::Origin;
 use crate::rate_limit::RateLimit;
 use crate::scenario::{Conditions, Per, Scenario};
 use crate::sync::locked;
@@ -11,8 +12,8 @@ use crate::sync::locked;
 /// What goes on in a project from one reset to the next, and what is counted meanwhile.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// Its number in the journal; that of a later run is higher.
-    pub(crate) generation: u64,
+    /// What the journal says of its calls.
+    pub(crate) origin: Arc<Origin>,
     pub(crate) line: Arc<Line>,
     requests_per_second: Option<u32>,
     rate_limit: Option<Mutex<RateLimit>>,
@@ -42,9 +43,13 @@ type TurnKey = (Arc<str>, Option<PeerKey>);
 
 impl Run {
     /// A run in which nothing has happened yet.
-    pub(super) fn new(line: Line, requests_per_second: Option<u32>) -> Self {
+    pub(super) fn new(project: Arc<str>, line: Line, requests_per_second: Option<u32>) -> Self {
         Self {
-            generation: line.journal.next_generation(),
+            origin: Arc::new(Origin {
+                project,
+                generation: line.journal.next_generation(),
+                clock: line.clock().clone(),
+            }),
             line: Arc::new(line),
             requests_per_second,
             rate_limit: requests_per_second.map(|limit| Mutex::new(RateLimit::new(limit))),
@@ -55,7 +60,8 @@ impl Run {
 
     /// The run after this one.
     pub(super) fn next(&self) -> Self {
-        Self::new(self.line.renewed(), self.requests_per_second)
+        let project = self.origin.project.clone();
+        Self::new(project, self.line.renewed(), self.requests_per_second)
     }
 
     /// Whether a request that came from `source` now is within the rate limit.
