@@ -11,7 +11,12 @@ pub(crate) struct Control {
 impl Control {
     pub(crate) fn new(port: u16) -> Self {
         Self {
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            // No connection is kept: an advance may take longer than the emulator keeps one.
+            client: reqwest::Client::builder()
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+                .build()
+                .unwrap(),
             base: format!("http://127.0.0.1:{port}/_emulator"),
         }
     }
