@@ -107,11 +107,11 @@ pub(super) fn amend(plan: &mut Plan, action: PhoneAction, ringing: Moment, now: 
     match action {
         PhoneAction::Answer => {
             plan.callee.action = CalleeAction::Answer;
-            plan.callee.after = now.since(ringing);
+            plan.callee.after = now.since(ringing).into();
         }
         PhoneAction::Decline { user_rel_code } => {
             plan.callee.action = CalleeAction::Decline;
-            plan.callee.after = now.since(ringing);
+            plan.callee.after = now.since(ringing).into();
             plan.end = Some(Box::new(by_callee(user_rel_code)));
         }
         PhoneAction::HangUp { user_rel_code } => {

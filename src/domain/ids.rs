@@ -138,6 +138,11 @@ impl Sid {
     pub(crate) fn from_random_bytes(bytes: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
+
+    /// Its first half, which is as good as a hash: nearly all of it is random.
+    pub(crate) fn half(self) -> u64 {
+        self.0.as_u64_pair().0
+    }
 }
 
 impl FromStr for Sid {

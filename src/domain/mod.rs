@@ -25,7 +25,7 @@ pub(crate) use fidelity::{
 };
 pub(crate) use ids::{ContentId, ServiceId, Sid, UserId};
 pub(crate) use make_call::{Callee, Caller, InitiationFailure, MakeCall, PeerKey};
-pub(crate) use moment::Moment;
+pub(crate) use moment::{Moment, Span};
 pub(crate) use plan::{
     AgentCallResult, CalleeAction, Manner, ParameterEdits, Plan, PlannedCallee, PlannedDelivery,
     PlannedEnd, SendWhen,

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Callback, DisconnectReason, Releaser, Terminate};
+use super::{Callback, DisconnectReason, Releaser, Span, Terminate};
 
 /// What will happen in one call: every choice made, every delay drawn.
 ///
@@ -10,7 +10,7 @@ use super::{Callback, DisconnectReason, Releaser, Terminate};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
     /// How long the API's answer is held back.
-    pub response_after: Duration,
+    pub response_after: Span,
     /// The Notify callback.
     pub notify: PlannedDelivery,
     /// The Agent Call Status callback.
@@ -20,7 +20,7 @@ pub(crate) struct Plan {
     /// What the callee does while it rings.
     pub callee: PlannedCallee,
     /// From the connection to the end of the last audio file, preparation included.
-    pub playback: Duration,
+    pub playback: Span,
     /// How the call ends earlier or otherwise than by itself.
     pub end: Option<Box<PlannedEnd>>,
     /// The 1-to-1 Call Event callback.
@@ -42,7 +42,7 @@ impl Plan {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PlannedDelivery {
     /// From the step before.
-    pub after: Duration,
+    pub after: Span,
     /// When, in the order of things.
     pub send: SendWhen,
     /// The rest, which is the same for all calls of a scenario.
@@ -109,9 +109,9 @@ pub(crate) struct PlannedCallee {
     /// What they do.
     pub action: CalleeAction,
     /// When they do it.
-    pub after: Duration,
+    pub after: Span,
     /// How long they prepare after answering; zero if they do not.
-    pub prepares_for: Duration,
+    pub prepares_for: Span,
 }
 
 /// What a callee does with an incoming call.

@@ -13,15 +13,13 @@ pub(crate) struct CallEntry {
     /// The place in the order of acceptance.
     pub(super) number: u64,
     placed: Arc<PlacedCall>,
-    news: Arc<News>,
     record: Mutex<CallRecord>,
 }
 
 impl CallEntry {
-    pub(super) fn new(number: u64, record: CallRecord, news: Arc<News>) -> Self {
+    pub(super) fn new(number: u64, record: CallRecord) -> Self {
         Self {
             number,
-            news,
             placed: record.placed.clone(),
             record: Mutex::new(record),
         }
@@ -34,6 +32,10 @@ impl CallEntry {
     /// What is known since it was accepted.
     pub(crate) fn placed(&self) -> &PlacedCall {
         &self.placed
+    }
+
+    fn news(&self) -> &News {
+        &self.placed.origin.news
     }
 
     fn now(&self) -> Moment {
@@ -53,7 +55,7 @@ impl CallEntry {
 
     /// Waits until the record is as `wanted`; has no limit of its own.
     pub(crate) async fn wait_until(&self, wanted: impl Fn(&CallRecord) -> bool) {
-        self.news.wait_until(|| self.read(&wanted)).await;
+        self.news().wait_until(|| self.read(&wanted)).await;
     }
 
     /// The call entered `state`.
@@ -67,7 +69,7 @@ impl CallEntry {
     pub(crate) fn remark(&self, remark: String) {
         tracing::warn!(sid = %self.sid(), "{remark}");
         let remark: Arc<str> = remark.into();
-        self.change(|record| record.remarks.push(remark.clone()));
+        self.change(|record| record.remark(remark.clone()));
         self.tell(self.now(), Happening::Remark { remark });
     }
 
@@ -116,11 +118,13 @@ impl CallEntry {
     ) {
         let callback = self.read(|record| record.deliveries[index].callback);
         self.log_attempt(callback, &attempt);
-        self.news.metrics.attempted(callback, &attempt);
+        self.news().metrics.attempted(callback, &attempt);
         let status = attempt.result.as_ref().ok().map(|(status, _)| *status);
         let remark: Option<Arc<str>> = remark.map(Into::into);
         self.change(|record| {
-            record.remarks.extend(remark.clone());
+            if let Some(remark) = remark.clone() {
+                record.remark(remark);
+            }
             let delivery = &mut record.deliveries[index];
             delivery.outcome = outcome;
             // One is the rule.
@@ -186,7 +190,7 @@ impl CallEntry {
     /// To be told after the record has changed, so that who hears of it finds it there.
     pub(super) fn tell(&self, at: Moment, what: Happening) {
         let project = Some(self.placed.origin.project.clone());
-        self.news.tell(at, project, Some(self.sid()), what);
+        self.news().tell(at, project, Some(self.sid()), what);
     }
 
     fn tell_delivery(

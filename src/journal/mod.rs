@@ -29,6 +29,7 @@ pub(crate) use record::{AttemptRecord, CallRecord, DeliveryRecord, Origin, Outco
 pub(crate) use request::{RequestEntry, RequestRecord};
 pub(crate) use view::Delivered;
 
+use crate::clock::Clock;
 use crate::domain::{Moment, Sid};
 use crate::sync::locked;
 use news::News;
@@ -70,9 +71,14 @@ impl Journal {
         }
     }
 
-    /// A number higher than all before, for a run of a project.
-    pub(crate) fn next_generation(&self) -> u64 {
-        self.generations.fetch_add(1, Ordering::Relaxed)
+    /// Begins a run of a project, with a higher generation than any before.
+    pub(crate) fn begin(&self, project: Arc<str>, clock: Clock) -> Arc<Origin> {
+        Arc::new(Origin {
+            project,
+            generation: self.generations.fetch_add(1, Ordering::Relaxed),
+            clock,
+            news: self.news.clone(),
+        })
     }
 
     /// Takes up a call that was just accepted.
@@ -88,8 +94,7 @@ impl Journal {
         );
         let accepted = record.states[0];
         self.news.metrics.accepted(&record.placed.scenario);
-        let news = self.news.clone();
-        let entry = self.shelve(|shelves| shelves.put(|n| CallEntry::new(n, record, news)));
+        let entry = self.shelve(|shelves| shelves.put(|n| CallEntry::new(n, record)));
         let state = accepted.state;
         entry.tell(accepted.at, Happening::Call { state });
         entry

@@ -4,6 +4,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::news::News;
 use crate::clock::Clock;
 use crate::domain::{CallEnd, CallState, Callback, MakeCall, Moment, Sid};
 use crate::wire::Message;
@@ -16,6 +17,7 @@ pub(crate) struct Origin {
     pub(crate) generation: u64,
     /// The project's.
     pub(crate) clock: Clock,
+    pub(super) news: Arc<News>,
 }
 
 /// A call and how it came to its scenario: what is known when it is accepted.
@@ -37,7 +39,8 @@ pub(crate) struct CallRecord {
     pub(crate) states: Vec<StateRecord>,
     pub(crate) deliveries: Vec<DeliveryRecord>,
     pub(crate) end: Option<Arc<CallEnd>>,
-    pub(crate) remarks: Vec<Arc<str>>,
+    /// Hardly any call has one.
+    pub(crate) remarks: Box<[Arc<str>]>,
     /// Nothing more will be sent.
     pub(crate) settled: bool,
 }
@@ -113,9 +116,15 @@ impl CallRecord {
             }],
             deliveries: Vec::new(),
             end: None,
-            remarks: Vec::new(),
+            remarks: Box::default(),
             settled: false,
         }
+    }
+
+    pub(super) fn remark(&mut self, remark: Arc<str>) {
+        let mut remarks = std::mem::take(&mut self.remarks).into_vec();
+        remarks.push(remark);
+        self.remarks = remarks.into();
     }
 
     /// The state of now.

@@ -31,6 +31,7 @@ pub(super) fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<C
             project: project.into(),
             generation,
             clock: Clock::new(ClockMode::Real),
+            news: journal.news.clone(),
         }),
         scenario: "answered".into(),
         chosen_by: "default",

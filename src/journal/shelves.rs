@@ -1,6 +1,8 @@
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
+
+use hashbrown::HashTable;
 
 use super::CallEntry;
 use crate::domain::Sid;
@@ -10,7 +12,7 @@ use crate::domain::Sid;
 pub(super) struct Shelves {
     /// By their numbers, hence in the order of acceptance.
     calls: BTreeMap<u64, Arc<CallEntry>>,
-    by_sid: HashMap<Sid, Arc<CallEntry>>,
+    by_sid: BySid,
     /// The numbers of the settled calls among them, in the order in which they settled.
     settled: VecDeque<u64>,
     /// How many calls were ever taken up.
@@ -31,7 +33,7 @@ impl Shelves {
     }
 
     pub(super) fn find(&self, sid: Sid) -> Option<Arc<CallEntry>> {
-        self.by_sid.get(&sid).cloned()
+        self.by_sid.find(sid).cloned()
     }
 
     pub(super) fn live(&self) -> usize {
@@ -51,7 +53,7 @@ impl Shelves {
         self.opened += 1;
         let entry = Arc::new(make(self.opened));
         self.calls.insert(entry.number, entry.clone());
-        self.by_sid.insert(entry.sid(), entry.clone());
+        self.by_sid.insert(entry.clone());
         entry
     }
 
@@ -82,12 +84,41 @@ impl Shelves {
 
     fn remove(&mut self, number: u64) -> Option<Arc<CallEntry>> {
         let entry = self.calls.remove(&number)?;
-        let sid = entry.sid();
-        // With a seed, the calls after a reset have the session IDs of the calls before it.
-        let is_found = self.by_sid.get(&sid).is_some_and(|e| e.number == number);
-        if is_found {
-            self.by_sid.remove(&sid);
-        }
+        self.by_sid.remove(&entry);
         Some(entry)
+    }
+}
+
+/// Calls by session ID, each with half of that. A map would have all of it once more for each call.
+#[derive(Debug, Default)]
+struct BySid(HashTable<(u64, Arc<CallEntry>)>);
+
+impl BySid {
+    fn find(&self, sid: Sid) -> Option<&Arc<CallEntry>> {
+        let found = self.0.find(sid.half(), |(_, entry)| entry.sid() == sid);
+        found.map(|(_, entry)| entry)
+    }
+
+    /// The call that is found by its session ID from now on: with a seed, the calls after a reset have the
+    /// session IDs of the calls before it.
+    fn insert(&mut self, entry: Arc<CallEntry>) {
+        let (sid, half) = (entry.sid(), entry.sid().half());
+        match self.0.find_mut(half, |(_, known)| known.sid() == sid) {
+            Some((_, known)) => *known = entry,
+            None => {
+                self.0.insert_unique(half, (half, entry), |(half, _)| *half);
+            }
+        }
+    }
+
+    /// Removes this call, unless another one has taken its session ID.
+    fn remove(&mut self, entry: &CallEntry) {
+        let half = entry.sid().half();
+        let found = self
+            .0
+            .find_entry(half, |(_, known)| known.number == entry.number);
+        if let Ok(found) = found {
+            found.remove();
+        }
     }
 }

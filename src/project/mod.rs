@@ -164,7 +164,7 @@ impl Project {
         };
         let plan = plan(call, phases, &surroundings, &mut random);
         match &phases.refusal {
-            Some(error) => Placement::Refused(error.clone(), plan.response_after),
+            Some(error) => Placement::Refused(error.clone(), plan.response_after.into()),
             None => Placement::Accepted(sid, Box::new(plan)),
         }
     }

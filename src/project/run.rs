@@ -45,11 +45,7 @@ impl Run {
     /// A run in which nothing has happened yet.
     pub(super) fn new(project: Arc<str>, line: Line, requests_per_second: Option<u32>) -> Self {
         Self {
-            origin: Arc::new(Origin {
-                project,
-                generation: line.journal.next_generation(),
-                clock: line.clock().clone(),
-            }),
+            origin: line.journal.begin(project, line.clock().clone()),
             line: Arc::new(line),
             requests_per_second,
             rate_limit: requests_per_second.map(|limit| Mutex::new(RateLimit::new(limit))),

@@ -4,7 +4,7 @@ use super::phases::{DeliveryPhase, Phases};
 use super::seed::CallRandom;
 use crate::domain::{
     AgentCallResult, CalleeAction, ContentId, Fidelity, MakeCall, Plan, PlannedCallee,
-    PlannedDelivery, PlannedEnd, PlayWaitFrom, SendWhen,
+    PlannedDelivery, PlannedEnd, PlayWaitFrom, SendWhen, Span,
 };
 
 /// What a plan depends on beside the call and the scenario.
@@ -23,7 +23,7 @@ pub(crate) fn plan(
 ) -> Plan {
     let fidelity = surroundings.fidelity;
     let mut plan = Plan {
-        response_after: phases.response_after.draw(random),
+        response_after: phases.response_after.draw(random).into(),
         notify: deliver(&phases.notify, fidelity.notify_after.0, random),
         agent_call_status: deliver(
             &phases.agent_call_status,
@@ -33,10 +33,10 @@ pub(crate) fn plan(
         result: phases.result.clone(),
         callee: PlannedCallee {
             action: phases.callee,
-            after: phases.callee_after.draw(random),
-            prepares_for: Duration::ZERO,
+            after: phases.callee_after.draw(random).into(),
+            prepares_for: Span::ZERO,
         },
-        playback: Duration::ZERO,
+        playback: Span::ZERO,
         end: phases.end.as_ref().map(|(after, end)| {
             Box::new(PlannedEnd {
                 after: after.map(|delay| delay.draw(random)),
@@ -47,9 +47,10 @@ pub(crate) fn plan(
     };
     // A request for preparation that the caller does not support is ignored (contract 3.1).
     if call.use_responder_preparation {
-        plan.callee.prepares_for = phases.prepares_for;
+        plan.callee.prepares_for = phases.prepares_for.into();
     }
-    plan.playback = playback(call, plan.callee.prepares_for, surroundings);
+    let prepares_for = plan.callee.prepares_for.into();
+    plan.playback = playback(call, prepares_for, surroundings).into();
     if let Some(failure) = call.initiation_failure {
         // Nothing reaches the callee (contract 7.3, malformed callee ID).
         plan.notify.send = SendWhen::Never;
@@ -69,7 +70,7 @@ fn deliver(phase: &DeliveryPhase, usual: Duration, random: &mut CallRandom) -> P
         _ => Duration::ZERO,
     };
     PlannedDelivery {
-        after: phase.after.map_or(usual, |delay| delay.draw(random)),
+        after: phase.after.map_or(usual, |delay| delay.draw(random)).into(),
         send: phase.send,
         manner: phase.manner.clone(),
     }
