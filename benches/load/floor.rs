@@ -3,7 +3,8 @@
 //! `api` parses the body, makes a session ID and answers. `one` and `three` also send so many callbacks
 //! for each call, in order, by 16 sender tasks for each worker from a queue: bounded, as the emulator's
 //! sending is. What they send is as long as what the emulator sends, and is the same for every call but for
-//! the session ID. No validation, no scenario, no clock, no record.
+//! the session ID. No validation, no scenario, no clock, no record. Any of them also sends, on
+//! `GET /in_turn/COUNT`, so many callbacks, each when the one before is answered.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -98,7 +99,10 @@ pub(crate) fn serve(kind: &str) {
                 actix_web::rt::spawn(send(queue, client, receiver, callbacks));
             }
             let has_callbacks = !callbacks.is_empty();
-            App::new().app_data(web::Data::new(queue)).route(
+            let in_turn =
+                move |count: web::Path<usize>| send_in_turn(client.clone(), receiver, *count);
+            let app = App::new().route("/in_turn/{count}", web::get().to(in_turn));
+            app.app_data(web::Data::new(queue)).route(
                 "/tas/v2/agt_call/audio_caller/{to_service}/{to_user}",
                 web::post().to(
                     move |call: web::Json<Call>, queue: web::Data<Rc<Queue>>| async move {
@@ -146,6 +150,15 @@ async fn send(queue: Rc<Queue>, client: reqwest::Client, receiver: u16, callback
             answer.bytes().await.unwrap();
         }
     }
+}
+
+async fn send_in_turn(client: reqwest::Client, receiver: u16, count: usize) -> HttpResponse {
+    for _ in 0..count {
+        let url = url(receiver, "notify", Uuid::new_v4());
+        let answer = client.get(url).send().await.unwrap();
+        answer.bytes().await.unwrap();
+    }
+    HttpResponse::Ok().finish()
 }
 
 fn url(receiver: u16, callback: &str, sid: Uuid) -> String {

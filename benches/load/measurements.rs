@@ -382,13 +382,14 @@ pub(crate) fn live_calls(size: &Size) {
     });
 }
 
-/// Moving a manual clock over many callbacks, against sending as many one after the other.
+/// Moving a manual clock over many callbacks, against a floor that sends as many one after the other.
 pub(crate) fn advance(size: &Size) {
     heading("an advance over many due callbacks");
     run(async {
         let receiver = Receiver::start().await;
         let scenarios = Scenarios::usual();
         let emulator = Program::emulator(&scenarios.config(receiver.port, "clock: manual\n"));
+        let floor = Program::floor("api", receiver.port);
         let control = Control::new(emulator.port);
         let calls = size.live_calls / 10;
         let request = Rc::new(request("soon", "key"));
@@ -406,12 +407,10 @@ pub(crate) fn advance(size: &Size) {
             let advanced = begun.elapsed();
             control.reset().await;
 
+            let url = format!("http://127.0.0.1:{}/in_turn/{calls}", floor.port);
             let client = reqwest::Client::builder().no_proxy().build().unwrap();
             let begun = Instant::now();
-            for _ in 0..calls {
-                let url = format!("http://127.0.0.1:{}/notify", receiver.port);
-                client.get(url).send().await.unwrap().bytes().await.unwrap();
-            }
+            client.get(url).send().await.unwrap();
             ratios.add(advanced.as_secs_f64() / begun.elapsed().as_secs_f64());
         }
         assert_eq!(receiver.arrived(), (2 * calls * size.rounds.min(3)) as u64);
