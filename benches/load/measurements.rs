@@ -375,6 +375,8 @@ pub(crate) fn live_calls(size: &Size) {
             "played, callbacks/s",
             format!("{:.0}", 3.0 * size.live_calls as f64 / took.as_secs_f64()),
         );
+        // The allocator gives back what is free after a while.
+        tokio::time::sleep(Duration::from_secs(3)).await;
         line(
             "memory after that, MiB",
             format!("{:.1}", emulator.resident_kib() as f64 / 1024.0),
