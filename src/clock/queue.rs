@@ -93,16 +93,17 @@ impl Queue {
     /// Rouses all who are due. Gives back when the next one is, in the machine's time; `None` if there is
     /// none, or nobody knows: then there is no keeper any more.
     fn rouse_due(&self, clock: &Clock) -> Option<Instant> {
-        let pace = clock.pace();
-        let now = pace.now();
         let (due, runtime, next) = {
             let mut sleepers = locked(&self.sleepers);
-            let next = sleepers.by_place.iter().find(|(place, _)| place.due > now);
-            let later = match next.map(|(place, _)| *place) {
-                Some(next) => sleepers.by_place.split_off(&next),
-                None => BTreeMap::new(),
-            };
-            let due = std::mem::replace(&mut sleepers.by_place, later);
+            // Under the lock: who changes the pace looks here afterwards.
+            let pace = clock.pace();
+            let now = pace.now();
+            let mut due = Vec::new();
+            while let Some(first) = sleepers.by_place.first_entry()
+                && first.key().due <= now
+            {
+                due.push(first.remove_entry());
+            }
             let first = sleepers.first();
             let next = first.and_then(|first| pace.machine_time(first.due));
             sleepers.is_kept = next.is_some();
