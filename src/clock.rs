@@ -38,7 +38,7 @@ pub(crate) use life::{live, unless_dismissed};
 pub(crate) use mode::ClockMode;
 pub(crate) use parking::Parking;
 use parking::Roused;
-use queue::Queue;
+use queue::{Place, Queue};
 
 /// How far [`Advance::UntilIdle`] goes at most. A call is over long before; an app server that answers
 /// each callback with another call would otherwise keep time moving for ever.
@@ -142,7 +142,7 @@ impl Clock {
 
     /// The next moment for which something waits.
     pub(crate) fn next_due(&self) -> Option<Moment> {
-        self.queues().filter_map(|queue| queue.next_due()).min()
+        self.first().map(|(place, _)| place.due)
     }
 
     /// Moves otherwise from now on. Time goes on from where it is, so every remaining delay is kept.
@@ -219,10 +219,7 @@ impl Clock {
     /// manual any more.
     fn wake_next(&self, limit: Moment) -> Option<Roused> {
         loop {
-            let firsts = self
-                .queues()
-                .filter_map(|queue| Some((queue.first()?, queue)));
-            let (place, queue) = firsts.min_by_key(|(place, _)| *place)?;
+            let (place, queue) = self.first()?;
             if place.due > limit || self.move_to(place.due).is_err() {
                 return None;
             }
@@ -231,6 +228,14 @@ impl Clock {
                 return Some(roused);
             }
         }
+    }
+
+    /// The first sleeper's place, and its queue.
+    fn first(&self) -> Option<(Place, &Queue)> {
+        let firsts = self
+            .queues()
+            .filter_map(|queue| Some((queue.first()?, &**queue)));
+        firsts.min_by_key(|(place, _)| *place)
     }
 
     /// Lets it be `moment`, unless that is past.

@@ -419,9 +419,7 @@ impl Life {
         // Of a call that failed, the step before is Agent Call Status.
         let step = self.status_due.map_or(ended, |status| status.max(ended));
         let due = step + self.plan.call_event.after;
-        if self.target(Callback::CallEvent).is_ok() {
-            self.activity.sleep_until(due).await;
-        }
+        self.wait_for(Callback::CallEvent, due).await;
         self.send(Callback::CallEvent, due, |life| {
             call_event_parameters(life.entry.sid(), life.call(), &end, &life.line.fidelity)
         })
@@ -438,9 +436,7 @@ impl Life {
                 },
             };
             let due = self.now() + self.plan.agent_call_status.after;
-            if self.target(Callback::AgentCallStatus).is_ok() {
-                self.activity.sleep_until(due).await;
-            }
+            self.wait_for(Callback::AgentCallStatus, due).await;
             self.report_status(result, due).await;
         }
     }

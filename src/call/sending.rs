@@ -165,8 +165,15 @@ impl Life {
         Box::pin(self.send_due(callback, target, due, parameters)).await
     }
 
+    /// Waits until a callback is due, not at all if it goes nowhere.
+    pub(super) async fn wait_for(&self, callback: Callback, due: Moment) {
+        if self.target(callback).is_ok() {
+            self.activity.sleep_until(due).await;
+        }
+    }
+
     /// Where a callback goes; or why it goes nowhere.
-    pub(super) fn target(&self, callback: Callback) -> Result<&Arc<Target>, Sent> {
+    fn target(&self, callback: Callback) -> Result<&Arc<Target>, Sent> {
         if self.plan.delivery(callback).send == SendWhen::Never {
             return Err(Sent::NotWanted);
         }

@@ -71,10 +71,6 @@ impl Queue {
         locked(&self.sleepers).first()
     }
 
-    pub(super) fn next_due(&self) -> Option<Moment> {
-        self.first().map(|place| place.due)
-    }
-
     /// Removes a sleeper; false if it is not here.
     pub(super) fn remove(&self, place: Place) -> bool {
         locked(&self.sleepers).by_place.remove(&place).is_some()
