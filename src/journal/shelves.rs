@@ -89,34 +89,34 @@ impl Shelves {
     }
 }
 
-/// Calls by session ID, each with half of that. A map would have all of it once more for each call.
+/// Calls by session ID, each with the hash of that. A map would have all of it once more for each call.
 #[derive(Debug, Default)]
 struct BySid(HashTable<(u64, Arc<CallEntry>)>);
 
 impl BySid {
     fn find(&self, sid: Sid) -> Option<&Arc<CallEntry>> {
-        let found = self.0.find(sid.half(), |(_, entry)| entry.sid() == sid);
+        let found = self.0.find(sid.hash(), |(_, entry)| entry.sid() == sid);
         found.map(|(_, entry)| entry)
     }
 
     /// The call that is found by its session ID from now on: with a seed, the calls after a reset have the
     /// session IDs of the calls before it.
     fn insert(&mut self, entry: Arc<CallEntry>) {
-        let (sid, half) = (entry.sid(), entry.sid().half());
-        match self.0.find_mut(half, |(_, known)| known.sid() == sid) {
+        let (sid, hash) = (entry.sid(), entry.sid().hash());
+        match self.0.find_mut(hash, |(_, known)| known.sid() == sid) {
             Some((_, known)) => *known = entry,
             None => {
-                self.0.insert_unique(half, (half, entry), |(half, _)| *half);
+                self.0.insert_unique(hash, (hash, entry), |(hash, _)| *hash);
             }
         }
     }
 
     /// Removes this call, unless another one has taken its session ID.
     fn remove(&mut self, entry: &CallEntry) {
-        let half = entry.sid().half();
+        let hash = entry.sid().hash();
         let found = self
             .0
-            .find_entry(half, |(_, known)| known.number == entry.number);
+            .find_entry(hash, |(_, known)| known.number == entry.number);
         if let Ok(found) = found {
             found.remove();
         }
