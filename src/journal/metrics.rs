@@ -1,204 +1,163 @@
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Metric, Registry, Unit};
+//! Counts since the start, over all projects.
+
+mod text;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use thread_local::ThreadLocal;
 
 use super::JournalCounts;
 use super::events::Happening;
 use super::record::{AttemptRecord, Outcome};
 use crate::domain::{CallState, Callback};
+use crate::sync::locked;
 
 /// In seconds: from what a callback on one machine takes to what an app server is given at most.
 const BUCKETS: [f64; 14] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// Counts since the start, over all projects.
+/// The counts, added up when they are asked for.
 ///
-/// Where a label has few values, the counters are made beforehand: counting costs no look-up, and what
-/// has not happened yet shows as 0.
-#[derive(Debug)]
-pub(crate) struct Metrics {
-    registry: Registry,
-    calls: Family<OfScenario, Counter>,
+/// Each thread counts by itself: a counter in common would go to and fro between the threads several
+/// times in each call.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics(ThreadLocal<Mutex<Tally>>);
+
+/// What some thread has counted, or all of them.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Accepted calls by scenario.
+    calls: HashMap<Arc<str>, u64>,
     /// In the order of [`CallState::ALL`].
-    states: [Counter; CallState::ALL.len()],
-    live: Gauge,
-    dropped_calls: Counter,
-    dropped_requests: Counter,
-    requests: Family<OfStatus, Counter>,
+    states: [u64; CallState::ALL.len()],
+    dropped_calls: u64,
+    dropped_requests: u64,
+    /// Requests by the status of the answer.
+    requests: BTreeMap<u16, u64>,
     /// In the order of [`Callback::ALL`].
-    deliveries: [DeliveryMetrics; Callback::ALL.len()],
+    deliveries: [DeliveryTally; Callback::ALL.len()],
 }
 
-#[derive(Debug)]
-struct DeliveryMetrics {
-    delivered: Counter,
-    failed: Counter,
-    dropped: Counter,
-    abandoned: Counter,
-    lateness: Histogram,
-    answer: Histogram,
+#[derive(Debug, Default)]
+struct DeliveryTally {
+    /// In the order of [`Outcome`].
+    outcomes: [u64; Outcome::COUNT],
+    lateness: Spans,
+    answer: Spans,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfScenario {
-    scenario: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfState {
-    state: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfKind {
-    kind: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfStatus {
-    status: u16,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfCallback {
-    callback: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfDelivery {
-    callback: &'static str,
-    outcome: &'static str,
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        let mut registry = Registry::with_prefix("planet_emulator");
-        let states: Family<OfState, Counter> =
-            registered(&mut registry, "call_states", "States that calls entered");
-        let dropped: Family<OfKind, Counter> = registered(
-            &mut registry,
-            "journal_dropped",
-            "Settled calls and requests that the journal no longer holds",
-        );
-        let dropped = |kind| dropped.get_or_create_owned(&OfKind { kind });
-        Self {
-            calls: registered(&mut registry, "calls", "Calls that were accepted"),
-            states: CallState::ALL.map(|state| {
-                let state = state.name();
-                states.get_or_create_owned(&OfState { state })
-            }),
-            live: registered(&mut registry, "live_calls", "Calls that have not settled"),
-            dropped_calls: dropped("call"),
-            dropped_requests: dropped("request"),
-            requests: registered(&mut registry, "requests", "API requests by status"),
-            deliveries: delivery_metrics(&mut registry),
-            registry,
-        }
-    }
-}
-
-fn delivery_metrics(registry: &mut Registry) -> [DeliveryMetrics; Callback::ALL.len()] {
-    let outcomes: Family<OfDelivery, Counter> =
-        registered(registry, "deliveries", "Callbacks by what became of them");
-    let histograms =
-        || Family::<OfCallback, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
-    let (lateness, answer) = (histograms(), histograms());
-    registry.register_with_unit(
-        "delivery_lateness",
-        "By how much callbacks were sent after they were due, on the project's clock",
-        Unit::Seconds,
-        lateness.clone(),
-    );
-    registry.register_with_unit(
-        "delivery_answer",
-        "How long the app server took to answer a callback",
-        Unit::Seconds,
-        answer.clone(),
-    );
-    Callback::ALL.map(|callback| {
-        let callback = callback.name();
-        let of = |outcome| outcomes.get_or_create_owned(&OfDelivery { callback, outcome });
-        DeliveryMetrics {
-            delivered: of("delivered"),
-            failed: of("failed"),
-            dropped: of("dropped"),
-            abandoned: of("abandoned"),
-            lateness: lateness.get_or_create_owned(&OfCallback { callback }),
-            answer: answer.get_or_create_owned(&OfCallback { callback }),
-        }
-    })
-}
-
-fn registered<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
-    let metric = M::default();
-    registry.register(name, help, metric.clone());
-    metric
+/// How many spans there were, by length.
+#[derive(Debug, Default)]
+struct Spans {
+    /// In seconds.
+    sum: f64,
+    /// As many as are within each of [`BUCKETS`] and not within the one before; the rest are last.
+    counts: [u64; BUCKETS.len() + 1],
 }
 
 impl Metrics {
     /// The media type of what [`render`](Self::render) gives.
-    pub(crate) const CONTENT_TYPE: &str =
-        "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    pub(crate) const CONTENT_TYPE: &str = text::CONTENT_TYPE;
 
     pub(super) fn count(&self, what: &Happening) {
         match what {
-            Happening::Call { state } => {
-                self.states[*state as usize].inc();
-            }
+            Happening::Call { state } => self.change(|tally| tally.states[*state as usize] += 1),
             Happening::Delivery {
                 callback, outcome, ..
-            } => {
-                let of = &self.deliveries[*callback as usize];
-                let counter = match outcome {
-                    Outcome::Pending => return,
-                    Outcome::Delivered => &of.delivered,
-                    Outcome::Failed => &of.failed,
-                    Outcome::Dropped => &of.dropped,
-                    Outcome::Abandoned => &of.abandoned,
-                };
-                counter.inc();
-            }
+            } => self.change(|tally| {
+                tally.deliveries[*callback as usize].outcomes[*outcome as usize] += 1;
+            }),
             _ => {}
         }
     }
 
-    pub(super) fn accepted(&self, scenario: &str) {
-        let scenario = scenario.to_owned();
-        self.calls.get_or_create(&OfScenario { scenario }).inc();
+    pub(super) fn accepted(&self, scenario: &Arc<str>) {
+        self.change(|tally| tally.add_calls(scenario, 1));
     }
 
     pub(super) fn requested(&self, status: u16) {
-        self.requests.get_or_create(&OfStatus { status }).inc();
+        self.change(|tally| *tally.requests.entry(status).or_default() += 1);
     }
 
     pub(super) fn attempted(&self, callback: Callback, attempt: &AttemptRecord) {
-        let of = &self.deliveries[callback as usize];
-        of.lateness.observe(attempt.lateness.as_secs_f64());
-        if attempt.result.is_ok() {
-            of.answer.observe(attempt.latency.as_secs_f64());
-        }
+        self.change(|tally| {
+            let of = &mut tally.deliveries[callback as usize];
+            of.lateness.observe(attempt.lateness);
+            if attempt.result.is_ok() {
+                of.answer.observe(attempt.latency);
+            }
+        });
     }
 
     pub(super) fn dropped_call(&self) {
-        self.dropped_calls.inc();
+        self.change(|tally| tally.dropped_calls += 1);
     }
 
     pub(super) fn dropped_request(&self) {
-        self.dropped_requests.inc();
+        self.change(|tally| tally.dropped_requests += 1);
     }
 
     /// All counts as a text that Prometheus reads.
     pub(super) fn render(&self, now: JournalCounts) -> String {
-        self.live.set(i64::try_from(now.live).unwrap_or(i64::MAX));
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        let _ = encode(&mut text, &self.registry);
-        text
+        let mut total = Tally::default();
+        for tally in &self.0 {
+            total.add(&locked(tally));
+        }
+        text::render(total, now.live)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Tally)) {
+        change(&mut locked(self.0.get_or_default()));
+    }
+}
+
+impl Tally {
+    fn add_calls(&mut self, scenario: &Arc<str>, count: u64) {
+        match self.calls.get_mut(scenario) {
+            Some(known) => *known += count,
+            None => {
+                self.calls.insert(scenario.clone(), count);
+            }
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (scenario, count) in &other.calls {
+            self.add_calls(scenario, *count);
+        }
+        add_each(&mut self.states, &other.states);
+        self.dropped_calls += other.dropped_calls;
+        self.dropped_requests += other.dropped_requests;
+        for (status, count) in &other.requests {
+            *self.requests.entry(*status).or_default() += count;
+        }
+        for (of, other) in self.deliveries.iter_mut().zip(&other.deliveries) {
+            add_each(&mut of.outcomes, &other.outcomes);
+            of.lateness.add(&other.lateness);
+            of.answer.add(&other.answer);
+        }
+    }
+}
+
+impl Spans {
+    fn observe(&mut self, span: Duration) {
+        let seconds = span.as_secs_f64();
+        self.sum += seconds;
+        self.counts[BUCKETS.partition_point(|longest| *longest < seconds)] += 1;
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.sum += other.sum;
+        add_each(&mut self.counts, &other.counts);
+    }
+}
+
+fn add_each(counts: &mut [u64], others: &[u64]) {
+    for (count, other) in counts.iter_mut().zip(others) {
+        *count += other;
     }
 }
 

@@ -83,6 +83,16 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::FINAL.len() + 1;
+    /// Those in which a delivery ends.
+    pub(super) const FINAL: [Self; 4] = [
+        Self::Delivered,
+        Self::Failed,
+        Self::Dropped,
+        Self::Abandoned,
+    ];
+
     /// The name in records.
     pub(crate) const fn name(self) -> &'static str {
         match self {
