@@ -189,7 +189,7 @@ impl CallEntry {
 
     /// To be told after the record has changed, so that who hears of it finds it there.
     pub(super) fn tell(&self, at: Moment, what: Happening) {
-        let project = Some(self.placed.origin.project.clone());
+        let project = Some(self.placed.origin.tag);
         self.news().tell(at, project, Some(self.sid()), what);
     }
 

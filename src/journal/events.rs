@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use schemars::JsonSchema;
@@ -18,8 +19,54 @@ const BATCH: usize = 500;
 /// What happens in all projects, in order.
 #[derive(Debug)]
 pub(crate) struct Events {
-    latest: Mutex<Ring<Event>>,
+    latest: Mutex<Latest>,
     published: Notify,
+}
+
+#[derive(Debug)]
+struct Latest {
+    held: Ring<Held>,
+    projects: Projects,
+    /// Somebody waits for the next one; nearly always nobody does.
+    is_awaited: bool,
+}
+
+/// An event as it is held. Who tells one does so in all threads at once, and would take turns in counting
+/// the references to the project's name.
+#[derive(Debug)]
+struct Held {
+    at: Moment,
+    project: Option<ProjectTag>,
+    sid: Option<Sid>,
+    what: Happening,
+}
+
+/// What stands for the name of a project in events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProjectTag(u32);
+
+/// The names of all projects there ever were.
+#[derive(Debug, Default)]
+struct Projects {
+    names: Vec<Arc<str>>,
+    tags: HashMap<Arc<str>, ProjectTag>,
+}
+
+impl Projects {
+    fn tag(&mut self, name: &Arc<str>) -> ProjectTag {
+        if let Some(known) = self.tags.get(name) {
+            return *known;
+        }
+        // There is no memory for as many names as this cannot count.
+        let tag = ProjectTag(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
+        self.names.push(name.clone());
+        self.tags.insert(name.clone(), tag);
+        tag
+    }
+
+    fn name(&self, tag: ProjectTag) -> Option<Arc<str>> {
+        self.names.get(tag.0 as usize).cloned()
+    }
 }
 
 /// Something that happened.
@@ -133,29 +180,44 @@ pub(crate) enum ScenariosChange {
 impl Default for Events {
     fn default() -> Self {
         Self {
-            latest: Mutex::new(Ring::new(HELD)),
+            latest: Mutex::new(Latest {
+                held: Ring::new(HELD),
+                projects: Projects::default(),
+                is_awaited: false,
+            }),
             published: Notify::new(),
         }
     }
 }
 
 impl Events {
+    /// What stands for this project in [`publish`](Self::publish).
+    pub(super) fn tag(&self, project: &Arc<str>) -> ProjectTag {
+        locked(&self.latest).projects.tag(project)
+    }
+
     pub(super) fn publish(
         &self,
         at: Moment,
-        project: Option<Arc<str>>,
+        project: Option<ProjectTag>,
         sid: Option<Sid>,
         what: Happening,
     ) {
-        // What has to go is dropped without the lock.
-        let _gone = locked(&self.latest).push(|n| Event {
-            n,
+        let event = Held {
             at,
             project,
             sid,
             what,
-        });
-        self.published.notify_waiters();
+        };
+        // What has to go is dropped without the lock.
+        let (is_awaited, _gone) = {
+            let mut latest = locked(&self.latest);
+            let gone = latest.held.push(|_| event);
+            (std::mem::take(&mut latest.is_awaited), gone)
+        };
+        if is_awaited {
+            self.published.notify_waiters();
+        }
     }
 
     /// The events after the one of this number, and how many of them are no longer held.
@@ -164,16 +226,20 @@ impl Events {
     /// none. A number that no event has yet is of an earlier run, and stands for the beginning.
     pub(crate) fn since(&self, number: u64) -> (u64, Vec<Event>) {
         let latest = locked(&self.latest);
-        let number = if number > latest.last() { 0 } else { number };
-        let events = latest.after(number).take(BATCH).map(|(_, event)| event);
-        let events: Vec<_> = events.cloned().collect();
+        let number = if number > latest.held.last() {
+            0
+        } else {
+            number
+        };
+        let events = latest.held.after(number).take(BATCH);
+        let events: Vec<_> = events.map(|(n, held)| latest.event(*n, held)).collect();
         let missed = events.first().map_or(0, |first| first.n - number - 1);
         (missed, events)
     }
 
     /// The number of the latest event; 0 if there is none yet.
     pub(crate) fn last(&self) -> u64 {
-        locked(&self.latest).last()
+        locked(&self.latest).held.last()
     }
 
     /// Waits until [`since`](Self::since) has something to give for this number.
@@ -182,11 +248,31 @@ impl Events {
             // Interest is registered before the check: an event in between is not missed.
             let mut published = std::pin::pin!(self.published.notified());
             published.as_mut().enable();
-            let last = self.last();
-            if last != number && last != 0 {
+            if self.is_past(number) {
                 return;
             }
             published.await;
+        }
+    }
+
+    /// Whether there is an event past this number; if not, who waits will be told of the next one.
+    fn is_past(&self, number: u64) -> bool {
+        let mut latest = locked(&self.latest);
+        let last = latest.held.last();
+        let is_past = last != number && last != 0;
+        latest.is_awaited |= !is_past;
+        is_past
+    }
+}
+
+impl Latest {
+    fn event(&self, n: u64, held: &Held) -> Event {
+        Event {
+            n,
+            at: held.at,
+            project: held.project.and_then(|tag| self.projects.name(tag)),
+            sid: held.sid,
+            what: held.what.clone(),
         }
     }
 }

@@ -74,6 +74,7 @@ impl Journal {
     /// Begins a run of a project, with a higher generation than any before.
     pub(crate) fn begin(&self, project: Arc<str>, clock: Clock) -> Arc<Origin> {
         Arc::new(Origin {
+            tag: self.news.events.tag(&project),
             project,
             generation: self.generations.fetch_add(1, Ordering::Relaxed),
             clock,
@@ -137,6 +138,7 @@ impl Journal {
 
     /// Adds an event that concerns no call.
     pub(crate) fn announce(&self, at: Moment, project: Option<Arc<str>>, what: Happening) {
+        let project = project.map(|name| self.news.events.tag(&name));
         self.news.tell(at, project, None, what);
     }
 

@@ -1,6 +1,4 @@
-use std::sync::Arc;
-
-use super::events::{Events, Happening};
+use super::events::{Events, Happening, ProjectTag};
 use super::metrics::Metrics;
 use crate::domain::{Moment, Sid};
 
@@ -15,7 +13,7 @@ impl News {
     pub(super) fn tell(
         &self,
         at: Moment,
-        project: Option<Arc<str>>,
+        project: Option<ProjectTag>,
         sid: Option<Sid>,
         what: Happening,
     ) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::events::ProjectTag;
 use super::news::News;
 use crate::clock::Clock;
 use crate::domain::{CallEnd, CallState, Callback, MakeCall, Moment, Sid};
@@ -13,6 +14,7 @@ use crate::wire::Message;
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) project: Arc<str>,
+    pub(super) tag: ProjectTag,
     /// Higher than that of any run before.
     pub(crate) generation: u64,
     /// The project's.

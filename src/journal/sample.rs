@@ -28,6 +28,7 @@ pub(super) fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<C
     let placed = PlacedCall {
         sid: Sid::from_random_bytes([number; 16]),
         origin: Arc::new(Origin {
+            tag: journal.news.events.tag(&project.into()),
             project: project.into(),
             generation,
             clock: Clock::new(ClockMode::Real),
