@@ -36,7 +36,7 @@ impl Summary {
         !self.failures.is_empty()
     }
 
-    fn add(&mut self, call: &CallRecord) {
+    fn add(&mut self, call: &CallRecord<'_>) {
         for delivery in &call.deliveries {
             match delivery.outcome {
                 Outcome::Delivered => self.delivered += 1,
@@ -48,7 +48,7 @@ impl Summary {
     }
 }
 
-fn failure(call: &CallRecord, delivery: &DeliveryRecord) -> String {
+fn failure(call: &CallRecord<'_>, delivery: &DeliveryRecord) -> String {
     let why = match delivery.attempts.last() {
         Some(AttemptRecord {
             result: Ok((status, _)),

@@ -7,7 +7,7 @@ use super::Core;
 use crate::call::Life;
 use crate::clock::Activity;
 use crate::domain::{MakeCall, Moment};
-use crate::journal::{CallRecord, PlacedCall};
+use crate::journal::PlacedCall;
 use crate::project::{Placement, Project};
 use crate::scenario::{Catalog, ChosenBy, Scenario};
 use crate::validate::{self, CalleePath, Rules};
@@ -81,7 +81,7 @@ impl Core {
             call,
             request: text.into(),
         };
-        let entry = self.journal.open(CallRecord::new(placed, accepted_at));
+        let entry = self.journal.open(placed, accepted_at);
         if chosen_by == ChosenBy::Default
             && let callee = &entry.placed().call.to.user_id
             && let Some(near) = catalog.nearest_magic_id(callee)

@@ -44,7 +44,7 @@ impl Awaited {
         states.into_iter().chain(callbacks).chain(["settled"])
     }
 
-    fn has_happened(self, record: &CallRecord) -> bool {
+    fn has_happened(self, record: &CallRecord<'_>) -> bool {
         match self {
             Self::State(state) => record.has_been(state),
             Self::Through(callback) => record.is_through_with(callback),

@@ -2,7 +2,9 @@ use std::sync::{Arc, Mutex};
 
 use super::events::Happening;
 use super::news::News;
-use super::record::{AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall, StateRecord};
+use super::record::{
+    AttemptRecord, CallRecord, DeliveryRecord, Outcome, PlacedCall, Progress, StateRecord,
+};
 use crate::domain::{CallEnd, CallState, Callback, Moment, Sid};
 use crate::sync::locked;
 use crate::wire::Message;
@@ -12,16 +14,16 @@ use crate::wire::Message;
 pub(crate) struct CallEntry {
     /// The place in the order of acceptance.
     pub(super) number: u64,
-    placed: Arc<PlacedCall>,
-    record: Mutex<CallRecord>,
+    placed: PlacedCall,
+    progress: Mutex<Progress>,
 }
 
 impl CallEntry {
-    pub(super) fn new(number: u64, record: CallRecord) -> Self {
+    pub(super) fn new(number: u64, placed: PlacedCall, accepted_at: Moment) -> Self {
         Self {
             number,
-            placed: record.placed.clone(),
-            record: Mutex::new(record),
+            placed,
+            progress: Mutex::new(Progress::new(accepted_at)),
         }
     }
 
@@ -30,7 +32,7 @@ impl CallEntry {
     }
 
     /// What is known since it was accepted.
-    pub(crate) fn placed(&self) -> &PlacedCall {
+    pub(crate) const fn placed(&self) -> &PlacedCall {
         &self.placed
     }
 
@@ -49,19 +51,19 @@ impl CallEntry {
     }
 
     /// Looks at the record as it stands.
-    pub(crate) fn read<T>(&self, look: impl FnOnce(&CallRecord) -> T) -> T {
-        look(&locked(&self.record))
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&CallRecord<'_>) -> T) -> T {
+        look(&CallRecord::new(&self.placed, &locked(&self.progress)))
     }
 
     /// Waits until the record is as `wanted`; has no limit of its own.
-    pub(crate) async fn wait_until(&self, wanted: impl Fn(&CallRecord) -> bool) {
+    pub(crate) async fn wait_until(&self, wanted: impl Fn(&CallRecord<'_>) -> bool) {
         self.news().wait_until(|| self.read(&wanted)).await;
     }
 
     /// The call entered `state`.
     pub(crate) fn enter(&self, state: CallState, at: Moment) {
         tracing::info!(sid = %self.sid(), state = state.name(), "call {state}");
-        self.change(|record| record.states.push(StateRecord { state, at }));
+        self.change(|progress| progress.states.push(StateRecord { state, at }));
         self.tell(at, Happening::Call { state });
     }
 
@@ -69,13 +71,13 @@ impl CallEntry {
     pub(crate) fn remark(&self, remark: String) {
         tracing::warn!(sid = %self.sid(), "{remark}");
         let remark: Arc<str> = remark.into();
-        self.change(|record| record.remark(remark.clone()));
+        self.change(|progress| progress.remark(remark.clone()));
         self.tell(self.now(), Happening::Remark { remark });
     }
 
     /// How the call ends; to be told before the state is entered.
     pub(crate) fn ends(&self, end: Arc<CallEnd>) {
-        self.change(|record| record.end = Some(end));
+        self.change(|progress| progress.end = Some(end));
     }
 
     /// A callback is not sent.
@@ -127,8 +129,6 @@ impl CallEntry {
             }
             let delivery = &mut record.deliveries[index];
             delivery.outcome = outcome;
-            // One is the rule.
-            delivery.attempts.reserve_exact(1);
             delivery.attempts.push(attempt);
         });
         if let Some(remark) = remark {
@@ -160,7 +160,7 @@ impl CallEntry {
 
     /// Marks the call as settled, has it shelved, and tells. Does nothing if it was settled before.
     pub(super) fn settle(&self, shelve: impl FnOnce()) {
-        if std::mem::replace(&mut locked(&self.record).settled, true) {
+        if std::mem::replace(&mut locked(&self.progress).settled, true) {
             return;
         }
         shelve();
@@ -183,8 +183,8 @@ impl CallEntry {
     }
 
     /// Changes the record. Has to be told afterwards: that wakes who waits for it.
-    fn change<T>(&self, change: impl FnOnce(&mut CallRecord) -> T) -> T {
-        change(&mut locked(&self.record))
+    fn change<T>(&self, change: impl FnOnce(&mut Progress) -> T) -> T {
+        change(&mut locked(&self.progress))
     }
 
     /// To be told after the record has changed, so that who hears of it finds it there.

@@ -30,7 +30,7 @@ pub(crate) use request::{RequestEntry, RequestRecord};
 pub(crate) use view::Delivered;
 
 use crate::clock::Clock;
-use crate::domain::{Moment, Sid};
+use crate::domain::{CallState, Moment, Sid};
 use crate::sync::locked;
 use news::News;
 use ring::Ring;
@@ -83,21 +83,20 @@ impl Journal {
     }
 
     /// Takes up a call that was just accepted.
-    pub(crate) fn open(&self, record: CallRecord) -> Arc<CallEntry> {
-        let call = &record.placed.call;
+    pub(crate) fn open(&self, placed: PlacedCall, accepted_at: Moment) -> Arc<CallEntry> {
+        let call = &placed.call;
         tracing::info!(
-            sid = %record.placed.sid,
-            project = &*record.placed.origin.project,
-            scenario = &*record.placed.scenario,
-            chosen_by = record.placed.chosen_by,
+            sid = %placed.sid,
+            project = &*placed.origin.project,
+            scenario = &*placed.scenario,
+            chosen_by = placed.chosen_by,
             to = %format_args!("{}/{}", call.to.service_id, call.to.user_id),
             "call accepted"
         );
-        let accepted = record.states[0];
-        self.news.metrics.accepted(&record.placed.scenario);
-        let entry = self.shelve(|shelves| shelves.put(|n| CallEntry::new(n, record)));
-        let state = accepted.state;
-        entry.tell(accepted.at, Happening::Call { state });
+        self.news.metrics.accepted(&placed.scenario);
+        let entry = self.shelve(|shelves| shelves.put(|n| CallEntry::new(n, placed, accepted_at)));
+        let state = CallState::Accepted;
+        entry.tell(accepted_at, Happening::Call { state });
         entry
     }
 
@@ -221,7 +220,6 @@ mod tests {
 
     use super::sample::{at, opened, opened_in};
     use super::*;
-    use crate::domain::CallState;
 
     fn has(journal: &Journal, entry: &CallEntry) -> bool {
         journal.find(entry.sid()).is_some()

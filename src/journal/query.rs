@@ -30,7 +30,7 @@ pub(crate) struct CallFilter {
 }
 
 impl CallFilter {
-    pub(crate) fn matches(&self, record: &CallRecord) -> bool {
+    pub(crate) fn matches(&self, record: &CallRecord<'_>) -> bool {
         let placed = &record.placed;
         let (from, to) = (&placed.call.from, &placed.call.to);
         is(&self.project, Some(&placed.origin.project))

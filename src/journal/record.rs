@@ -1,8 +1,10 @@
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smallvec::{SmallVec, smallvec};
 
 use super::events::ProjectTag;
 use super::news::News;
@@ -34,11 +36,19 @@ pub(crate) struct PlacedCall {
     pub(crate) request: Box<str>,
 }
 
-/// Everything about one call (design 7).
+/// Everything about one call (design 7), as it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CallRecord<'a> {
+    pub(crate) placed: &'a PlacedCall,
+    progress: &'a Progress,
+}
+
+/// What has happened in a call. Where one thing or a few are the rule, they are held without a memory block
+/// of their own: each would be touched anew when it is made, and once more when the record goes.
 #[derive(Debug)]
-pub(crate) struct CallRecord {
-    pub(crate) placed: Arc<PlacedCall>,
-    pub(crate) states: Vec<StateRecord>,
+pub(crate) struct Progress {
+    /// Five is what an answered call has.
+    pub(crate) states: SmallVec<[StateRecord; 5]>,
     pub(crate) deliveries: Vec<DeliveryRecord>,
     pub(crate) end: Option<Arc<CallEnd>>,
     /// Hardly any call has one.
@@ -65,7 +75,7 @@ pub(crate) struct DeliveryRecord {
     pub(crate) due_at: Option<Moment>,
     /// What was sent, or is on its way.
     pub(crate) message: Option<Message>,
-    pub(crate) attempts: Vec<AttemptRecord>,
+    pub(crate) attempts: SmallVec<[AttemptRecord; 1]>,
 }
 
 /// What became of a callback.
@@ -117,12 +127,25 @@ pub(crate) struct AttemptRecord {
     pub(crate) result: Result<(u16, Box<str>), String>,
 }
 
-impl CallRecord {
-    /// The record of a call that was accepted at this moment.
-    pub(crate) fn new(placed: PlacedCall, accepted_at: Moment) -> Self {
+impl<'a> CallRecord<'a> {
+    pub(super) const fn new(placed: &'a PlacedCall, progress: &'a Progress) -> Self {
+        Self { placed, progress }
+    }
+}
+
+impl Deref for CallRecord<'_> {
+    type Target = Progress;
+
+    fn deref(&self) -> &Progress {
+        self.progress
+    }
+}
+
+impl Progress {
+    /// That of a call that was accepted at this moment.
+    pub(super) fn new(accepted_at: Moment) -> Self {
         Self {
-            placed: Arc::new(placed),
-            states: vec![StateRecord {
+            states: smallvec![StateRecord {
                 state: CallState::Accepted,
                 at: accepted_at,
             }],
@@ -198,7 +221,7 @@ impl DeliveryRecord {
             outcome,
             due_at: None,
             message: None,
-            attempts: Vec::new(),
+            attempts: SmallVec::new(),
         }
     }
 }

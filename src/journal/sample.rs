@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::{CallEntry, CallRecord, Journal, Origin, PlacedCall};
+use super::{CallEntry, Journal, Origin, PlacedCall};
 use crate::clock::{Clock, ClockMode};
 use crate::domain::{MakeCall, Moment, Sid};
 use crate::wire::{Message, Parameters, Target};
@@ -39,7 +39,7 @@ pub(super) fn opened_in(journal: &Journal, number: u8, of: (&str, u64)) -> Arc<C
         call,
         request: r#"{"playCount": 1}"#.into(),
     };
-    journal.open(CallRecord::new(placed, at(0)))
+    journal.open(placed, at(0))
 }
 
 /// Asserts that `json` is as the schema of `T` says.

@@ -147,7 +147,7 @@ struct EndView<'a> {
 }
 
 impl<'a> CallView<'a> {
-    fn of(record: &'a CallRecord) -> Self {
+    fn of(record: &'a CallRecord<'_>) -> Self {
         let placed = &record.placed;
         let (from, to) = (&placed.call.from, &placed.call.to);
         let deliveries = record.deliveries.iter().zip(1..);
@@ -239,7 +239,7 @@ impl CallEntry {
     }
 }
 
-impl Serialize for CallRecord {
+impl Serialize for CallRecord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         CallView::of(self).serialize(serializer)
     }
