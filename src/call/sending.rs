@@ -198,7 +198,7 @@ impl Life {
         parameters: impl FnOnce(&Self) -> Parameters,
     ) -> Sent {
         let turn = self.line.turn(&self.activity, &target).await;
-        let parameters = parameters(self).edited(&self.plan.delivery(callback).manner.edits);
+        let parameters = self.edited(callback, parameters(self));
         let message = Message::new(target, &self.wire_order(callback, parameters));
         let sending = Sending {
             callback,
@@ -207,13 +207,20 @@ impl Life {
             entry: self.entry.clone(),
         };
         let (_, sent) = sending.send(turn, &self.activity, due).await;
-        let manner = &self.plan.delivery(callback).manner;
-        if manner.copies > 1 {
-            let dues = (1..manner.copies).map(|copy| due + manner.copies_every * copy);
+        let copies: Vec<_> = self.plan.delivery(callback).dues(due).skip(1).collect();
+        if !copies.is_empty() {
             let under_way = self.copies.begin();
-            tokio::spawn(sending.send_again(self.activity.branch(), dues.collect(), under_way));
+            tokio::spawn(sending.send_again(self.activity.branch(), copies, under_way));
         }
         sent
+    }
+
+    /// With what the scenario changes.
+    fn edited(&self, callback: Callback, parameters: Parameters) -> Parameters {
+        match &self.plan.delivery(callback).manner {
+            Some(manner) => parameters.edited(&manner.edits),
+            None => parameters,
+        }
     }
 }
 

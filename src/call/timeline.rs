@@ -109,9 +109,7 @@ impl Timeline {
     /// Adds a callback with its copies, unless it is never sent. Gives back when the step is over.
     fn send(&mut self, callback: Callback, planned: &PlannedDelivery, due: Moment) -> Moment {
         if planned.send != SendWhen::Never {
-            let manner = &planned.manner;
-            for copy in 0..manner.copies {
-                let due = due + manner.copies_every * copy;
+            for due in planned.dues(due) {
                 self.add(due, Happening::Sent(callback));
             }
         }

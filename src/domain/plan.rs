@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Callback, DisconnectReason, Releaser, Span, Terminate};
+use super::{Callback, DisconnectReason, Moment, Releaser, Span, Terminate};
 
 /// What will happen in one call: every choice made, every delay drawn.
 ///
@@ -45,8 +45,18 @@ pub(crate) struct PlannedDelivery {
     pub after: Span,
     /// When, in the order of things.
     pub send: SendWhen,
-    /// The rest, which is the same for all calls of a scenario.
-    pub manner: Arc<Manner>,
+    /// The rest, which is the same for all calls of a scenario; `None` for once and unchanged, as usual.
+    pub manner: Option<Arc<Manner>>,
+}
+
+impl PlannedDelivery {
+    /// When it is sent, the first time at `due`.
+    pub(crate) fn dues(&self, due: Moment) -> impl Iterator<Item = Moment> + use<> {
+        let manner = self.manner.as_deref();
+        let times = manner.map_or(1, |manner| manner.copies);
+        let every = manner.map_or(Duration::ZERO, |manner| manner.copies_every);
+        (0..times).map(move |copy| due + every * copy)
+    }
 }
 
 /// How a callback is sent that is sent.

@@ -42,7 +42,8 @@ pub(super) struct DeliveryPhase {
     /// `None`: the faithful default.
     pub(super) after: Option<Delay>,
     pub(super) send: SendWhen,
-    pub(super) manner: Arc<Manner>,
+    /// `None`: once and unchanged.
+    pub(super) manner: Option<Arc<Manner>>,
 }
 
 const NO_DELAY: Delay = Delay::Fixed(Duration::ZERO);
@@ -131,7 +132,7 @@ impl Default for DeliveryPhase {
         Self {
             after: None,
             send: SendWhen::Normal,
-            manner: Arc::default(),
+            manner: None,
         }
     }
 }
@@ -150,7 +151,7 @@ macro_rules! delivery_phase_from {
                 Self {
                     after: file.after,
                     send: file.send.map_or(SendWhen::Normal, Into::into),
-                    manner: Arc::new(manner),
+                    manner: (manner != Manner::default()).then(|| Arc::new(manner)),
                 }
             }
         }
