@@ -39,8 +39,7 @@ impl Core {
         source: Option<IpAddr>,
         catalog: &Catalog,
     ) -> Result<(), ErrorAnswer> {
-        let now = project.clock.now();
-        if !project.run().is_within_rate_limit(source, now) {
+        if !project.is_within_rate_limit(source) {
             return Err(ErrorAnswer::new(429, "TOO_MANY_REQUEST"));
         }
         let mut violations =

@@ -3,6 +3,7 @@
 mod registry;
 mod run;
 
+use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -61,6 +62,14 @@ impl Project {
     /// What goes on since the last reset.
     pub(crate) fn run(&self) -> Arc<Run> {
         read(&self.run).clone()
+    }
+
+    /// Whether a request that came from `source` now is within the rate limit.
+    pub(crate) fn is_within_rate_limit(&self, source: Option<IpAddr>) -> bool {
+        self.settings.rate_limit.is_none() || {
+            let now = self.clock.now();
+            self.run().is_within_rate_limit(source, now)
+        }
     }
 
     /// Begins a call, or something like it, as part of what goes on since the last reset. No reset comes

@@ -1,14 +1,20 @@
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex};
 
+use arc_swap::ArcSwap;
 use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 use super::Project;
-use crate::sync::{read, write};
+use crate::sync::locked;
 
 /// All projects, in the order in which they came.
 #[derive(Debug, Default)]
-pub(crate) struct Projects(RwLock<Vec<Arc<Project>>>);
+pub(crate) struct Projects {
+    /// Asked for every request, hence read without a lock.
+    all: ArcSwap<Vec<Arc<Project>>>,
+    /// Held while they change.
+    changing: Mutex<()>,
+}
 
 /// Why a project cannot be added.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -22,21 +28,21 @@ pub(crate) enum Taken {
 
 impl Projects {
     pub(crate) fn all(&self) -> Vec<Arc<Project>> {
-        read(&self.0).clone()
+        Vec::clone(&self.all.load())
     }
 
     pub(crate) fn count(&self) -> usize {
-        read(&self.0).len()
+        self.all.load().len()
     }
 
     /// The oldest one; in open mode the one that accepts any credentials.
     pub(crate) fn first(&self) -> Option<Arc<Project>> {
-        read(&self.0).first().cloned()
+        self.all.load().first().cloned()
     }
 
     /// The project of this name.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Project>> {
-        let projects = read(&self.0);
+        let projects = self.all.load();
         projects
             .iter()
             .find(|project| &*project.name == name)
@@ -45,7 +51,7 @@ impl Projects {
 
     /// The project that accepts any credentials, if there is one.
     pub(crate) fn open(&self) -> Option<Arc<Project>> {
-        let projects = read(&self.0);
+        let projects = self.all.load();
         let open = projects.iter().find(|p| p.settings.credentials.is_none());
         open.cloned()
     }
@@ -54,7 +60,7 @@ impl Projects {
     /// which one it is.
     pub(crate) fn of_key(&self, api_key: &str) -> Option<Arc<Project>> {
         let mut found = None;
-        for project in read(&self.0).iter() {
+        for project in self.all.load().iter() {
             let own = project.settings.credentials.as_ref();
             let own = own.map_or(&[][..], |own| own.api_key.as_bytes());
             if own.ct_eq(api_key.as_bytes()).into() && !own.is_empty() {
@@ -66,7 +72,7 @@ impl Projects {
 
     /// Whether a project has this service ID.
     pub(crate) fn have_service(&self, service_id: &str) -> bool {
-        let projects = read(&self.0);
+        let projects = self.all.load();
         let mut ids = projects.iter().filter_map(|project| project.service_id());
         ids.any(|id| id.as_str() == service_id)
     }
@@ -76,13 +82,14 @@ impl Projects {
     /// # Errors
     /// When its name or API key is taken.
     pub(crate) fn add(&self, project: Arc<Project>) -> Result<(), Taken> {
-        let mut projects = write(&self.0);
-        if let Some(same) = projects.iter().find(|other| other.name == project.name) {
-            return Err(Taken::Name(same.name.clone()));
-        }
-        require_own_key(&projects, &project)?;
-        projects.push(project);
-        Ok(())
+        self.change(|projects| {
+            if let Some(same) = projects.iter().find(|other| other.name == project.name) {
+                return Err(Taken::Name(same.name.clone()));
+            }
+            require_own_key(projects, &project)?;
+            projects.push(project);
+            Ok(())
+        })
     }
 
     /// Puts `project` in the place of the one of the same name, which it gives back; `None` if there is
@@ -91,17 +98,27 @@ impl Projects {
     /// # Errors
     /// When its API key is another project's.
     pub(crate) fn replace(&self, project: Arc<Project>) -> Result<Option<Arc<Project>>, Taken> {
-        let mut projects = write(&self.0);
-        require_own_key(&projects, &project)?;
-        let same = projects.iter_mut().find(|other| other.name == project.name);
-        Ok(same.map(|place| std::mem::replace(place, project)))
+        self.change(|projects| {
+            require_own_key(projects, &project)?;
+            let same = projects.iter_mut().find(|other| other.name == project.name);
+            Ok(same.map(|place| std::mem::replace(place, project)))
+        })
     }
 
     /// Takes out the project of this name.
     pub(crate) fn remove(&self, name: &str) -> Option<Arc<Project>> {
-        let mut projects = write(&self.0);
-        let index = projects.iter().position(|project| &*project.name == name)?;
-        Some(projects.remove(index))
+        self.change(|projects| {
+            let index = projects.iter().position(|project| &*project.name == name)?;
+            Some(projects.remove(index))
+        })
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Vec<Arc<Project>>) -> T) -> T {
+        let _changing = locked(&self.changing);
+        let mut projects = self.all();
+        let result = change(&mut projects);
+        self.all.store(Arc::new(projects));
+        result
     }
 }
 

@@ -1,20 +1,23 @@
 //! The scenarios in force, and how they change while calls are made.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::{ArcSwap, Guard};
 
 use super::catalog::{Catalog, Origin, Scenario};
 use super::files::ScenarioFiles;
 use super::load::{LoadError, Loaded, catalog_of, only_scenario};
 use crate::clock::{Clock, ClockMode};
 use crate::domain::Moment;
-use crate::sync::{locked, read, write};
+use crate::sync::locked;
 use crate::yaml::{Fault, Source};
 
 /// The catalog in force. It only ever changes as a whole, and not at all if any part of it is faulty.
 #[derive(Debug)]
 pub(crate) struct ScenarioStore {
-    in_force: RwLock<Arc<Catalog>>,
+    /// Asked for every request, hence read without a lock.
+    in_force: ArcSwap<Catalog>,
     /// Held throughout a change, so that changes come one after the other.
     parts: Mutex<Parts>,
     default: String,
@@ -86,7 +89,7 @@ impl ScenarioStore {
         parts.loaded_at = Some(clock.now());
         warn(&loaded.warnings);
         Ok(Self {
-            in_force: RwLock::new(Arc::new(loaded.catalog)),
+            in_force: ArcSwap::from_pointee(loaded.catalog),
             parts: Mutex::new(parts),
             default: default.to_owned(),
             clock,
@@ -94,8 +97,8 @@ impl ScenarioStore {
     }
 
     /// The catalog as it is now. Whoever asks it more than one question keeps it meanwhile.
-    pub(crate) fn catalog(&self) -> Arc<Catalog> {
-        read(&self.in_force).clone()
+    pub(crate) fn catalog(&self) -> Guard<Arc<Catalog>> {
+        self.in_force.load()
     }
 
     pub(crate) fn status(&self) -> StoreStatus {
@@ -181,7 +184,7 @@ impl ScenarioStore {
 
     fn enforce(&self, parts: &mut Parts, catalog: Catalog) -> Arc<Catalog> {
         let catalog = Arc::new(catalog);
-        *write(&self.in_force) = catalog.clone();
+        self.in_force.store(catalog.clone());
         parts.loaded_at = Some(self.clock.now());
         catalog
     }
