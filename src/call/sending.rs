@@ -247,16 +247,8 @@ pub(crate) enum NotReplayable {
 
 impl Line {
     /// Waits until a callback may be sent to `target`; never returns if the project is reset before.
-    async fn turn(&self, activity: &Activity, target: &Target) -> Turn {
-        match self.courier.turn_now(target) {
-            Some(turn) => turn,
-            // Boxed: nearly all have their turn at once.
-            None => {
-                activity
-                    .unless_closed(Box::pin(self.courier.turn(target)))
-                    .await
-            }
-        }
+    async fn turn(&self, activity: &Activity, target: &Target) -> Turn<'_> {
+        activity.unless_closed(self.courier.turn(target)).await
     }
 
     /// Sends a callback of any call of the project once more, as it was sent the first time but to the
@@ -316,7 +308,7 @@ impl Sending {
     }
 
     /// Sends it, which was to happen at `due`; the journal has it from now on. Gives back its index there.
-    async fn send(&self, turn: Turn, activity: &Activity, due: Moment) -> (usize, Sent) {
+    async fn send(&self, turn: Turn<'_>, activity: &Activity, due: Moment) -> (usize, Sent) {
         let message = self.message.clone();
         let index = self.entry.begin_delivery(self.callback, due, message);
         let sent_at = activity.now();

@@ -1,12 +1,18 @@
-use std::collections::HashMap;
+mod places;
+#[cfg(test)]
+mod tests;
+
+use std::future::poll_fn;
 use std::num::NonZero;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::thread::available_parallelism;
 
 use thread_local::ThreadLocal;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::places::{HostId, Places, WaiterId};
 use crate::sync::locked;
 
 /// How many callbacks may be in flight, in all and to one host.
@@ -34,14 +40,9 @@ impl Limits {
         }
     }
 
-    /// Waits for a place, first at the host: a queue before a slow host then holds no other up.
-    pub(super) async fn enter(&self, host: &Arc<str>) -> Place {
+    /// Waits for a place; at a full host, without holding any other host up.
+    pub(super) async fn enter(&self, host: &Arc<str>) -> Place<'_> {
         self.share().enter(host).await
-    }
-
-    /// A place, if there is one without waiting.
-    pub(super) fn enter_now(&self, host: &Arc<str>) -> Option<Place> {
-        self.share().enter_now(host)
     }
 
     fn share(&self) -> &Share {
@@ -51,98 +52,88 @@ impl Limits {
 
     #[cfg(test)]
     pub(super) fn visitors(&self) -> usize {
-        self.shares.iter().map(Share::visitors).sum()
+        let visitors = |share: &Share| locked(&share.0).visitors();
+        self.shares.iter().map(visitors).sum()
     }
 }
 
 /// The places of some threads.
+///
+/// Whoever takes a waker out of it wakes or drops that without the lock: it may come back here.
 #[derive(Debug)]
-struct Share {
-    total: Arc<Semaphore>,
-    per_host: usize,
-    hosts: Arc<Mutex<Hosts>>,
-}
-
-/// The hosts with a callback in flight or waiting, by host and port. The others take no memory.
-type Hosts = HashMap<Arc<str>, Host>;
-
-#[derive(Debug)]
-struct Host {
-    places: Arc<Semaphore>,
-    visitors: usize,
-}
+struct Share(Mutex<Places>);
 
 /// The right to have one callback in flight.
 #[derive(Debug)]
-pub(super) struct Place {
-    _total: Option<OwnedSemaphorePermit>,
-    _of_host: Option<OwnedSemaphorePermit>,
-    _visit: Visit,
+pub(super) struct Place<'a> {
+    share: &'a Share,
+    host: HostId,
+}
+
+/// One that waits for its place, or has been handed it and does not know yet.
+struct Waiting<'a> {
+    share: &'a Share,
+    /// `None` once it knows.
+    id: Option<WaiterId>,
 }
 
 impl Share {
     fn new(total: usize, per_host: usize) -> Self {
-        let sensible = |bound: usize| bound.clamp(1, Semaphore::MAX_PERMITS);
-        Self {
-            total: Arc::new(Semaphore::new(sensible(total))),
-            per_host: sensible(per_host),
-            hosts: Arc::default(),
-        }
+        Self(Mutex::new(Places::new(total, per_host)))
     }
 
-    async fn enter(&self, host: &Arc<str>) -> Place {
-        let (visit, places) = self.visit(host.clone());
-        Place {
-            // Only a closed semaphore refuses, and nothing closes these.
-            _of_host: places.acquire_owned().await.ok(),
-            _total: self.total.clone().acquire_owned().await.ok(),
-            _visit: visit,
-        }
-    }
-
-    fn enter_now(&self, host: &Arc<str>) -> Option<Place> {
-        let (visit, places) = self.visit(host.clone());
-        Some(Place {
-            _of_host: Some(places.try_acquire_owned().ok()?),
-            _total: Some(self.total.clone().try_acquire_owned().ok()?),
-            _visit: visit,
-        })
-    }
-
-    fn visit(&self, name: Arc<str>) -> (Visit, Arc<Semaphore>) {
-        let mut hosts = locked(&self.hosts);
-        let host = hosts.entry(name.clone()).or_insert_with(|| Host {
-            places: Arc::new(Semaphore::new(self.per_host)),
-            visitors: 0,
+    async fn enter(&self, host: &Arc<str>) -> Place<'_> {
+        let share = self;
+        let entered = poll_fn(|context| {
+            let entered = locked(&share.0).enter(host, context.waker());
+            Poll::Ready(entered)
         });
-        host.visitors += 1;
-        let places = Arc::clone(&host.places);
-        drop(hosts);
-        let hosts = Arc::clone(&self.hosts);
-        (Visit { hosts, name }, places)
-    }
-
-    #[cfg(test)]
-    fn visitors(&self) -> usize {
-        locked(&self.hosts).values().map(|host| host.visitors).sum()
-    }
-}
-
-/// Counts one callback at its host, also while it waits and when it is given up.
-#[derive(Debug)]
-struct Visit {
-    hosts: Arc<Mutex<Hosts>>,
-    name: Arc<str>,
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        let mut hosts = locked(&self.hosts);
-        if let Some(host) = hosts.get_mut(&self.name) {
-            host.visitors -= 1;
-            if host.visitors == 0 {
-                hosts.remove(&self.name);
+        match entered.await {
+            Ok(host) => Place { share, host },
+            Err(id) => {
+                let id = Some(id);
+                Waiting { share, id }.await
             }
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let next = locked(&self.share.0).leave(self.host);
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+}
+
+impl<'a> Future for Waiting<'a> {
+    type Output = Place<'a>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Place<'a>> {
+        let Self { share, id } = &mut *self;
+        let Some(waiter) = *id else {
+            return Poll::Pending;
+        };
+        let collected = locked(&share.0).collect(waiter, context.waker());
+        match collected {
+            Ok(host) => {
+                *id = None;
+                Poll::Ready(Place { share, host })
+            }
+            Err(_outdated) => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let Some(id) = self.id else {
+            return;
+        };
+        let (_own, next) = locked(&self.share.0).give_up(id);
+        if let Some(next) = next {
+            next.wake();
         }
     }
 }

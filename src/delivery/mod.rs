@@ -91,38 +91,24 @@ impl Courier {
     }
 
     /// Waits until a message may be sent to `target`.
-    pub(crate) async fn turn(&self, target: &Target) -> Turn {
-        match self.turn_now(target) {
-            Some(turn) => turn,
-            None => self.turn_of(Ok(self.0.limits.enter(target.place()).await)),
-        }
-    }
-
-    /// Whether a message may be sent to `target` without waiting.
-    pub(crate) fn turn_now(&self, target: &Target) -> Option<Turn> {
+    pub(crate) async fn turn(&self, target: &Target) -> Turn<'_> {
         let place = match self.0.allowed.check(target.url()) {
-            Ok(()) => Ok(self.0.limits.enter_now(target.place())?),
+            Ok(()) => Ok(self.0.limits.enter(target.place()).await),
             Err(refusal) => Err(refusal),
         };
-        Some(self.turn_of(place))
-    }
-
-    fn turn_of(&self, place: Result<Place, DeliveryError>) -> Turn {
-        Turn {
-            courier: self.clone(),
-            place,
-        }
+        let courier = self;
+        Turn { courier, place }
     }
 }
 
 /// The right to send one callback now; or the reason why that will not do.
 #[derive(Debug)]
-pub(crate) struct Turn {
-    courier: Courier,
-    place: Result<Place, DeliveryError>,
+pub(crate) struct Turn<'a> {
+    courier: &'a Courier,
+    place: Result<Place<'a>, DeliveryError>,
 }
 
-impl Turn {
+impl Turn<'_> {
     /// Sends it, to where the turn is for.
     pub(crate) async fn send(self, message: &Message) -> Attempt {
         let (result, latency) = match self.place {
