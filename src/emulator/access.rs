@@ -70,12 +70,13 @@ impl Core {
         let Some(authorization) = authorization else {
             return Err(unauthorized("Authorization header is missing"));
         };
-        let Some((key, secret)) = basic_credentials(authorization) else {
+        let credential = basic_credential(authorization);
+        let Some((key, secret)) = credential.as_deref().and_then(key_and_secret) else {
             return Err(unauthorized(
                 "Authorization must be `Basic` with the base64 of API_KEY:API_SECRET",
             ));
         };
-        let Some(project) = self.projects.of_key(&key) else {
+        let Some(project) = self.projects.of_key(key) else {
             let open = self.projects.open();
             return open.ok_or_else(|| unauthorized("ApiKey not found"));
         };
@@ -125,16 +126,19 @@ impl Core {
     }
 }
 
-/// API key and secret of a Basic credential (contract 1).
-fn basic_credentials(authorization: &str) -> Option<(String, String)> {
+/// What a Basic credential decodes to.
+fn basic_credential(authorization: &str) -> Option<String> {
     let (scheme, credential) = authorization.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let decoded = STANDARD.decode(credential.trim()).ok()?;
-    let text = String::from_utf8(decoded).ok()?;
-    let (key, secret) = text.split_once(':')?;
-    (!key.is_empty()).then(|| (key.to_owned(), secret.to_owned()))
+    String::from_utf8(STANDARD.decode(credential.trim()).ok()?).ok()
+}
+
+/// API key and secret of a decoded credential (contract 1).
+fn key_and_secret(credential: &str) -> Option<(&str, &str)> {
+    let pair = credential.split_once(':');
+    pair.filter(|(key, _)| !key.is_empty())
 }
 
 #[cfg(test)]
@@ -144,12 +148,14 @@ mod tests {
     #[test]
     fn a_credential_is_the_base64_of_key_colon_secret() {
         let encoded = |text: &str| format!("Basic {}", STANDARD.encode(text));
-        let pair = |key: &str, secret: &str| Some((key.to_owned(), secret.to_owned()));
         for (header, expected) in [
-            (encoded("key:secret"), pair("key", "secret")),
-            (encoded("key:se:cret"), pair("key", "se:cret")),
-            (encoded("key:"), pair("key", "")),
-            (encoded("key:s").replace("Basic", "bAsIc"), pair("key", "s")),
+            (encoded("key:secret"), Some(("key", "secret"))),
+            (encoded("key:se:cret"), Some(("key", "se:cret"))),
+            (encoded("key:"), Some(("key", ""))),
+            (
+                encoded("key:s").replace("Basic", "bAsIc"),
+                Some(("key", "s")),
+            ),
             (encoded(":secret"), None),
             (encoded("key"), None),
             ("Basic".to_owned(), None),
@@ -157,7 +163,9 @@ mod tests {
             (encoded("key:secret").replace("Basic", "Bearer"), None),
             (String::new(), None),
         ] {
-            assert_eq!(basic_credentials(&header), expected, "{header}");
+            let credential = basic_credential(&header);
+            let found = credential.as_deref().and_then(key_and_secret);
+            assert_eq!(found, expected, "{header}");
         }
     }
 }
