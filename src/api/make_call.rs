@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -65,7 +66,7 @@ async fn answer(
         core,
         request,
         project: None,
-        body: web::BytesMut::new(),
+        body: web::Bytes::new(),
     };
     let refusal = match exchange.take(payload, limit).await {
         Ok(mut life) => match life.live_until_answer().await {
@@ -82,7 +83,7 @@ struct Exchange<'a> {
     core: &'a Core,
     request: &'a HttpRequest,
     project: Option<Arc<Project>>,
-    body: web::BytesMut,
+    body: web::Bytes,
 }
 
 impl Exchange<'_> {
@@ -155,19 +156,17 @@ fn was_reset() -> ErrorAnswer {
 }
 
 /// All values of a header that may be given more than once.
-fn joined(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
-    let values: Vec<_> = headers
-        .get_all(name)
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    (!values.is_empty()).then(|| values.join(", "))
+fn joined(headers: &HeaderMap, name: header::HeaderName) -> Option<Cow<'_, str>> {
+    let values = headers.get_all(name);
+    let values = values.filter_map(|value| value.to_str().ok());
+    values.map(Cow::from).reduce(|all, next| all + ", " + next)
 }
 
 /// Reads the body, as long as it is within the limit.
 async fn read(
     mut payload: web::Payload,
     limit: BodyLimit,
-    body: &mut web::BytesMut,
+    body: &mut web::Bytes,
 ) -> Result<(), ErrorAnswer> {
     let mut length = 0_usize;
     while let Some(chunk) = payload.next().await {
@@ -175,7 +174,7 @@ async fn read(
             .map_err(|error| ErrorAnswer::new(400, format!("broken request body: {error}")))?;
         length += chunk.len();
         if length <= limit.0 {
-            body.extend_from_slice(&chunk);
+            append(body, chunk);
         } else if length > limit.0.saturating_mul(READ_ON) {
             break;
         }
@@ -185,6 +184,17 @@ async fn read(
         return Err(ErrorAnswer::new(413, message));
     }
     Ok(())
+}
+
+/// Adds what came next; what came at once, as nearly all bodies do, is not copied.
+fn append(body: &mut web::Bytes, chunk: web::Bytes) {
+    if body.is_empty() {
+        *body = chunk;
+        return;
+    }
+    let mut all = web::BytesMut::from(std::mem::take(body));
+    all.extend_from_slice(&chunk);
+    *body = all.freeze();
 }
 
 /// The path parameters, decoded once from what came: the router would keep some escapes.
