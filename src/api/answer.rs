@@ -3,9 +3,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::{StatusCode, header::ContentType};
+use actix_web::http::{Method, StatusCode, header::ContentType};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
+use arcstr::ArcStr;
 
 use crate::call::Life;
 use crate::domain::{ErrorBody, Moment};
@@ -29,14 +30,18 @@ pub(super) fn accept(life: Box<Life>, now: Moment) -> HttpResponse<AnswerBody> {
 /// The answer to a request that is refused, of which nothing more is known; it goes on record.
 pub(super) fn refuse(core: &Core, request: &HttpRequest, error: &ErrorAnswer) -> HttpResponse {
     let now = core.now();
-    let record = request_record(request, now).refused(error, &[]);
+    let record = request_record(request, request.path().into(), now).refused(error, &[]);
     core.journal.requested(record);
     error_response(core, error, now)
 }
 
-/// What every request has to tell for the record.
-pub(super) fn request_record(request: &HttpRequest, now: Moment) -> RequestRecord {
-    RequestRecord::new(request.method().as_str(), request.path(), now)
+/// What every request has to tell for the record, `path` its own.
+pub(super) fn request_record(request: &HttpRequest, path: ArcStr, now: Moment) -> RequestRecord {
+    let method = match *request.method() {
+        Method::POST => arcstr::literal!("POST"),
+        ref other => other.as_str().into(),
+    };
+    RequestRecord::new(method, path, now)
 }
 
 pub(super) fn error_response(core: &Core, error: &ErrorAnswer, now: Moment) -> HttpResponse {

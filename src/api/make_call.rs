@@ -6,6 +6,7 @@ use actix_web::body::{BoxBody, EitherBody};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
+use arcstr::ArcStr;
 use futures_util::{FutureExt as _, StreamExt as _};
 use percent_encoding::percent_decode_str;
 
@@ -13,10 +14,9 @@ use super::answer::{AnswerBody, accept, error_response, refuse, request_record};
 use super::method_not_allowed;
 use crate::call::Life;
 use crate::clock::{Clock, unless_dismissed};
-use crate::domain::Moment;
+use crate::domain::{Callee, Moment, part_of};
 use crate::emulator::{Core, Refusal, RequestHeaders, SCENARIO_HEADER};
 use crate::project::Project;
-use crate::validate::CalleePath;
 use crate::wire::ErrorAnswer;
 
 /// The largest request body, in bytes (`limits.body`).
@@ -65,6 +65,7 @@ async fn answer(
     let mut exchange = Exchange {
         core,
         request,
+        path: request.path().into(),
         project: None,
         body: web::Bytes::new(),
     };
@@ -82,6 +83,8 @@ async fn answer(
 struct Exchange<'a> {
     core: &'a Core,
     request: &'a HttpRequest,
+    /// The request's, shared by what goes on record of it.
+    path: ArcStr,
     project: Option<Arc<Project>>,
     body: web::Bytes,
 }
@@ -106,13 +109,13 @@ impl Exchange<'_> {
         let catalog = self.core.scenarios.catalog();
         self.core.admit(project, &headers, source, &catalog)?;
         read(payload, limit, &mut self.body).await?;
-        let path = callee_path(self.request);
+        let to = callee(&self.path);
         self.core
-            .place(project, &catalog, headers.scenario, &path, &self.body)
+            .place(project, &catalog, headers.scenario, to, &self.body)
     }
 
     fn accept(&self, life: Box<Life>, now: Moment) -> HttpResponse<AnswerBody> {
-        let record = request_record(self.request, now);
+        let record = request_record(self.request, self.path.clone(), now);
         let placed = life.entry().placed();
         let record = record
             .of(placed.origin.project.clone(), placed.origin.generation)
@@ -133,7 +136,7 @@ impl Exchange<'_> {
         }
         let clock = self.project.as_ref().map(|project| &project.clock);
         let now = clock.map_or_else(|| self.core.now(), Clock::now);
-        let mut record = request_record(self.request, now);
+        let mut record = request_record(self.request, self.path.clone(), now);
         if let Some(project) = &self.project {
             record = record.of(project.name.clone(), project.run().origin.generation);
         }
@@ -197,15 +200,15 @@ fn append(body: &mut web::Bytes, chunk: web::Bytes) {
     *body = all.freeze();
 }
 
-/// The path parameters, decoded once from what came: the router would keep some escapes.
-fn callee_path(request: &HttpRequest) -> CalleePath {
-    let mut segments = request.uri().path().rsplit('/');
+/// Whom the path names, decoded once from what came: the router would keep some escapes.
+fn callee(path: &ArcStr) -> Callee {
+    let mut segments = path.rsplit('/');
     let mut segment = || {
-        let segment = segments.next().unwrap_or_default();
-        percent_decode_str(segment).decode_utf8_lossy().into_owned()
+        let segment = percent_decode_str(segments.next().unwrap_or_default());
+        part_of(path, &segment.decode_utf8_lossy())
     };
     let user_id = segment();
-    CalleePath {
+    Callee {
         service_id: segment(),
         user_id,
     }

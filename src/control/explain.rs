@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 use super::route::{Route, post};
 use super::{Body, ControlError, projects};
 use crate::call::{Foreseen, Happening, timeline};
+use crate::domain::Callee;
 use crate::emulator::{Core, Foresight};
 use crate::project::Placement;
 use crate::scenario::Catalog;
-use crate::validate::CalleePath;
 use crate::wire::{ErrorAnswer, ErrorData};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -139,14 +139,14 @@ async fn explain(
             ControlError::not_found("unknown_project", "there is no project at all")
         })?,
     };
-    let path = CalleePath {
-        service_id: request.to_service_id,
-        user_id: request.to_user_id,
+    let to = Callee {
+        service_id: request.to_service_id.into(),
+        user_id: request.to_user_id.into(),
     };
     let body = Value::Object(request.body).to_string();
     let scenario = request.scenario.as_deref();
     let catalog = core.scenarios.catalog();
-    let foresight = core.foresee(&project, &catalog, scenario, &path, body.as_bytes());
+    let foresight = core.foresee(&project, &catalog, scenario, to, body.as_bytes());
     let explanation = match foresight {
         Ok(foresight) => Explanation::of(foresight, &core, &catalog),
         Err(refusal) => Explanation {

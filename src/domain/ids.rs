@@ -1,12 +1,13 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 use uuid::Uuid;
+
+use super::Text;
 
 /// The longest service ID and user ID, in bytes (contract 9).
 const MAX_ID_BYTES: usize = 64;
@@ -52,16 +53,17 @@ fn check_id(text: &str, extra: [char; 2], allowed: &'static str) -> Result<(), I
 }
 
 /// The ID of a service: `a-z A-Z 0-9 - .`, 1 to 64 bytes (contract 9).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub(crate) struct ServiceId(Arc<str>);
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ServiceId(Text);
 
 impl ServiceId {
     /// Takes `text` as a service ID.
     ///
     /// # Errors
     /// When it breaks the rule of contract 9.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidId> {
-        check_id(text, ['-', '.'], "a-z A-Z 0-9 - .").map(|()| Self(text.into()))
+    pub(crate) fn parse(text: impl Into<Text>) -> Result<Self, InvalidId> {
+        let text = text.into();
+        check_id(&text, ['-', '.'], "a-z A-Z 0-9 - .").map(|()| Self(text))
     }
 
     /// The ID as text.
@@ -70,22 +72,23 @@ impl ServiceId {
     }
 
     /// The text, shared.
-    pub(crate) fn shared(&self) -> Arc<str> {
+    pub(crate) fn shared(&self) -> Text {
         self.0.clone()
     }
 }
 
 /// The ID of a user: `a-z A-Z 0-9 - _`, 1 to 64 bytes (contract 9).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub(crate) struct UserId(Arc<str>);
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct UserId(Text);
 
 impl UserId {
     /// Takes `text` as a user ID.
     ///
     /// # Errors
     /// When it breaks the rule of contract 9.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidId> {
-        check_id(text, ['-', '_'], "a-z A-Z 0-9 - _").map(|()| Self(text.into()))
+    pub(crate) fn parse(text: impl Into<Text>) -> Result<Self, InvalidId> {
+        let text = text.into();
+        check_id(&text, ['-', '_'], "a-z A-Z 0-9 - _").map(|()| Self(text))
     }
 
     /// The ID as text.
@@ -94,7 +97,7 @@ impl UserId {
     }
 
     /// The text, shared.
-    pub(crate) fn shared(&self) -> Arc<str> {
+    pub(crate) fn shared(&self) -> Text {
         self.0.clone()
     }
 }

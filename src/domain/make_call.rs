@@ -1,7 +1,6 @@
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ContentId, ServiceId, UserId};
+use super::{ContentId, ServiceId, Text, UserId};
 
 /// An agent call that passed validation (contract 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +16,9 @@ pub(crate) struct MakeCall {
     /// The pause between connection and playback.
     pub play_wait: Duration,
     /// Returned in callbacks; never reaches the callee.
-    pub app_svr_data: Option<Arc<str>>,
+    pub app_svr_data: Option<Text>,
     /// For the callee's SDK; never in a callback.
-    pub call_start_message: Option<Box<str>>,
+    pub call_start_message: Option<Text>,
     /// Told to the callee inside `param`.
     pub record_on_cloud: bool,
     /// Whether the callee may answer "in preparation".
@@ -68,27 +67,50 @@ pub(crate) struct Caller {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Callee {
     /// `to-serviceId`.
-    pub service_id: Arc<str>,
+    pub service_id: Text,
     /// `to-userId`.
-    pub user_id: Arc<str>,
+    pub user_id: Text,
 }
 
 impl Callee {
     /// What identifies the callee within a project.
     pub(crate) fn key(&self) -> PeerKey {
-        (self.service_id.clone(), self.user_id.clone())
+        PeerKey {
+            service_id: self.service_id.clone(),
+            user_id: self.user_id.clone(),
+        }
     }
 }
 
 impl Caller {
     /// Who it is, to look it up by.
     pub(crate) fn key(&self) -> PeerKey {
-        (self.service_id.shared(), self.user_id.shared())
+        PeerKey {
+            service_id: self.service_id.shared(),
+            user_id: self.user_id.shared(),
+        }
     }
 }
 
 /// Service ID and user ID: the pair identifies a user (contract 9).
-pub(crate) type PeerKey = (Arc<str>, Arc<str>);
+///
+/// Shares the memory of the request that it comes from; [`own`](Self::own) is for keeping it longer than
+/// the call.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PeerKey {
+    service_id: Text,
+    user_id: Text,
+}
+
+impl PeerKey {
+    /// The same in texts of its own.
+    pub(crate) fn own(&self) -> Self {
+        Self {
+            service_id: self.service_id.as_str().into(),
+            user_id: self.user_id.as_str().into(),
+        }
+    }
+}
 
 /// A defect that Planet reports through Agent Call Status and not through the API's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,5 +129,25 @@ impl InitiationFailure {
             Self::InvalidPeerId => "Invalid peerId",
             Self::UnknownContentId => "Invalid contentId",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arcstr::ArcStr;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_outlives_its_call_keeps_no_request() {
+        let path = ArcStr::from("/tas/shop/alice");
+        let callee = Callee {
+            service_id: path.substr(5..9),
+            user_id: path.substr(10..),
+        };
+        let own = callee.key().own();
+        assert_eq!(own, callee.key());
+        drop(callee);
+        assert_eq!(ArcStr::strong_count(&path), Some(1));
     }
 }

@@ -13,6 +13,7 @@ mod plan;
 mod reason;
 mod release_code;
 mod state;
+mod text;
 
 pub(crate) use callback::Callback;
 pub(crate) use duration::{HumanDuration, parse_duration};
@@ -33,3 +34,4 @@ pub(crate) use plan::{
 pub(crate) use reason::{DisconnectReason, Releaser, Terminate};
 pub(crate) use release_code::{release_code_name, release_code_number};
 pub(crate) use state::CallState;
+pub(crate) use text::{Text, part_of};

@@ -13,12 +13,11 @@ pub use builder::EmulatorBuilder;
 pub use expectation::Expectation;
 
 use crate::clock::{Advance, ClockMode};
-use crate::domain::{HumanDuration, Sid};
+use crate::domain::{Callee, HumanDuration, Sid};
 use crate::emulator::Refusal;
 use crate::journal::{self, Awaited, CallEntry, CallFilter};
 use crate::project::Project;
 use crate::startup::Running;
-use crate::validate::CalleePath;
 use crate::verify;
 use crate::wire::ErrorData;
 use crate::yaml::nearest;
@@ -109,13 +108,13 @@ impl Emulator {
             "mediaSourceType": "STORED_SOURCE",
             "storedSource": { "storedAudioSources": [{ "contentId": content_id }] },
         });
-        let path = CalleePath {
-            service_id: service_id.to_owned(),
-            user_id: to_user_id.to_owned(),
+        let to = Callee {
+            service_id: service_id.into(),
+            user_id: to_user_id.into(),
         };
         let core = &self.0.core;
         let (catalog, body) = (core.scenarios.catalog(), body.to_string());
-        let placed = core.place(&project, &catalog, None, &path, body.as_bytes());
+        let placed = core.place(&project, &catalog, None, to, body.as_bytes());
         let mut life = placed.map_err(|refusal| refused(&refusal))?;
         let answered = life.live_until_answer().await;
         answered.context("the project was reset before the call was answered")?;

@@ -8,11 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq as _;
 
 use super::Core;
-use crate::domain::ServiceIdCheck;
+use crate::domain::{Callee, ServiceIdCheck};
 use crate::project::Project;
 use crate::scenario::Catalog;
 use crate::settings::Access;
-use crate::validate::{self, CalleePath};
+use crate::validate;
 use crate::wire::{ErrorAnswer, MakeCallBody, Violation};
 
 /// The header that chooses a scenario by name.
@@ -93,7 +93,7 @@ impl Core {
         &self,
         project: &Project,
         body: &MakeCallBody<'_>,
-        path: &CalleePath,
+        to: &Callee,
     ) -> Result<(), ErrorAnswer> {
         let Some(own) = project.service_id().map(|id| id.as_str()) else {
             return Ok(());
@@ -101,9 +101,9 @@ impl Core {
         let caller = body.caller_service_id();
         // An absent or malformed caller is for the validation of the body to tell.
         let caller_is_own = caller.as_deref().is_none_or(|caller| caller == own);
-        let callee_is_own = path.service_id == own;
+        let callee_is_own = to.service_id == own;
         let callee_is_known =
-            || self.access == Access::Open || self.projects.have_service(&path.service_id);
+            || self.access == Access::Open || self.projects.have_service(&to.service_id);
         let forbidden = |what: &str, id: &str| {
             Err(ErrorAnswer::new(
                 403,
@@ -116,10 +116,10 @@ impl Core {
                 forbidden("the caller's", caller.as_deref().unwrap_or_default())
             }
             ServiceIdCheck::Callee | ServiceIdCheck::Both if !callee_is_own => {
-                forbidden("the callee's", &path.service_id)
+                forbidden("the callee's", &to.service_id)
             }
             ServiceIdCheck::Caller if !callee_is_known() => {
-                forbidden("the callee's", &path.service_id)
+                forbidden("the callee's", &to.service_id)
             }
             _ => Ok(()),
         }

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use arcstr::ArcStr;
+
 use super::Core;
 use crate::call::Life;
 use crate::clock::Activity;
-use crate::domain::{MakeCall, Moment};
+use crate::domain::{Callee, MakeCall, Moment};
 use crate::journal::PlacedCall;
 use crate::project::{Placement, Project};
 use crate::scenario::{Catalog, ChosenBy, Scenario};
-use crate::validate::{self, CalleePath, Rules};
-use crate::wire::{ErrorAnswer, MakeCallBody};
+use crate::validate::{self, Rules};
+use crate::wire::{BodyFault, ErrorAnswer, MakeCallBody, body_text};
 
 /// A request that is not accepted: what to answer, and when.
 #[derive(Debug)]
@@ -52,14 +54,14 @@ impl Core {
         project: &Project,
         catalog: &Catalog,
         scenario: Option<&str>,
-        path: &CalleePath,
+        to: Callee,
         body: &[u8],
     ) -> Result<Box<Life>, Refusal> {
         let begun = project.begin();
         let (run, activity) =
             begun.ok_or_else(|| ErrorAnswer::new(503, "the project takes no calls any more"))?;
         let accepted_at = project.clock.now();
-        let (call, text) = self.read_call(project, path, body)?;
+        let (call, request) = self.read_call(project, to, body)?;
         self.check_room()?;
         let armed = run.take_armed(&call);
         let (scenario, chosen_by) = choose(catalog, armed, scenario, &call)?;
@@ -79,7 +81,7 @@ impl Core {
             scenario: scenario.name.clone(),
             chosen_by: chosen_by.name(),
             call,
-            request: text.into(),
+            request,
         };
         let entry = self.journal.open(placed, accepted_at);
         if chosen_by == ChosenBy::Default
@@ -103,11 +105,11 @@ impl Core {
         project: &Project,
         catalog: &Catalog,
         scenario: Option<&str>,
-        path: &CalleePath,
+        to: Callee,
         body: &[u8],
     ) -> Result<Foresight, ErrorAnswer> {
         let run = project.run();
-        let (call, _) = self.read_call(project, path, body)?;
+        let (call, _) = self.read_call(project, to, body)?;
         let (scenario, chosen_by) = choose(catalog, run.armed(&call), scenario, &call)?;
         Ok(Foresight {
             placement: project.foresee(&run, &call, &scenario),
@@ -118,24 +120,23 @@ impl Core {
     }
 
     /// The call that a request asks for, and the text of its body.
-    fn read_call<'a>(
+    fn read_call(
         &self,
         project: &Project,
-        path: &CalleePath,
-        body: &'a [u8],
-    ) -> Result<(MakeCall, &'a str), ErrorAnswer> {
-        let body = MakeCallBody::parse(body);
-        if let Ok(body) = &body {
-            self.check_permission(project, body, path)?;
-        }
-        let body = body.map_err(|fault| ErrorAnswer::new(400, fault.to_string()))?;
+        to: Callee,
+        body: &[u8],
+    ) -> Result<(MakeCall, ArcStr), ErrorAnswer> {
+        let refused = |fault: BodyFault| ErrorAnswer::new(400, fault.to_string());
+        let text = body_text(body).map_err(refused)?;
+        let body = MakeCallBody::parse(&text).map_err(refused)?;
+        self.check_permission(project, &body, &to)?;
         let rules = Rules {
             fidelity: &self.fidelity,
             is_uploaded: &|id| project.is_uploaded(id),
         };
-        let call = validate::make_call(&body, path, &rules)
+        let call = validate::make_call(&body, to, &rules)
             .map_err(|violations| ErrorAnswer::violations("invalid parameter", violations))?;
-        Ok((call, body.text))
+        Ok((call, text))
     }
 
     fn check_room(&self) -> Result<(), ErrorAnswer> {

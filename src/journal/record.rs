@@ -2,6 +2,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arcstr::ArcStr;
 use schemars::JsonSchema;
 use serde::Serialize;
 use smallvec::{SmallVec, smallvec};
@@ -33,7 +34,7 @@ pub(crate) struct PlacedCall {
     pub(crate) chosen_by: &'static str,
     pub(crate) call: MakeCall,
     /// The body as it came.
-    pub(crate) request: Box<str>,
+    pub(crate) request: ArcStr,
 }
 
 /// Everything about one call (design 7), as it stands.

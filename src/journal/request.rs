@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -22,11 +23,11 @@ pub(crate) struct RequestRecord {
     #[serde(skip)]
     pub(super) generation: u64,
     /// The method.
-    #[schemars(example = &"POST")]
-    method: Box<str>,
+    #[schemars(with = "String", example = &"POST")]
+    method: ArcStr,
     /// The path as it came, without its query.
-    #[schemars(example = &"/tas/v2/agt_call/audio_caller/shop-eval/emu-declines")]
-    path: Box<str>,
+    #[schemars(with = "String", example = &"/tas/v2/agt_call/audio_caller/shop-eval/emu-declines")]
+    path: ArcStr,
     /// The status of the answer.
     #[schemars(example = 200)]
     pub(super) status: u16,
@@ -47,7 +48,7 @@ pub(crate) struct RequestRecord {
 impl RequestRecord {
     /// A request that is answered now, with success unless [`refused`](Self::refused). `path` is to come
     /// without the query.
-    pub(crate) fn new(method: &str, path: &str, at: Moment) -> Self {
+    pub(crate) fn new(method: impl Into<ArcStr>, path: impl Into<ArcStr>, at: Moment) -> Self {
         Self {
             at,
             project: None,

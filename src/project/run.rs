@@ -34,12 +34,16 @@ pub(crate) struct Arm {
 
 /// How many calls there were, where a seed or a scenario's turns depend on it.
 #[derive(Debug, Default)]
-struct Counts {
-    of_callee: HashMap<PeerKey, u64>,
-    of_scenario: HashMap<TurnKey, u64>,
-}
+struct Counts(HashMap<Counted, u64>);
 
-type TurnKey = (Arc<str>, Option<PeerKey>);
+/// Which calls are counted together.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Counted {
+    /// Those that take this scenario; `None` for all.
+    scenario: Option<Arc<str>>,
+    /// Those to this callee; `None` for all.
+    callee: Option<PeerKey>,
+}
 
 impl Run {
     /// A run in which nothing has happened yet.
@@ -98,28 +102,25 @@ impl Run {
 
     /// Counts a call to `callee`; gives back how many there were before.
     pub(super) fn count_of_callee(&self, callee: &Callee) -> u64 {
-        next(&mut locked(&self.counts).of_callee, callee.key())
+        locked(&self.counts).next(Counted::of_callee(callee))
     }
 
     /// How many calls there were to `callee`.
     pub(super) fn calls_of_callee(&self, callee: &Callee) -> u64 {
-        let counts = locked(&self.counts);
-        counts.of_callee.get(&callee.key()).copied().unwrap_or(0)
+        locked(&self.counts).of(&Counted::of_callee(callee))
     }
 
     /// Counts a call that takes `scenario`; gives back how many took it before, as far as its variants
     /// depend on it.
     pub(super) fn count_turn(&self, scenario: &Scenario, callee: &Callee) -> u64 {
-        let key = turn_key(scenario, callee);
-        key.map_or(0, |key| next(&mut locked(&self.counts).of_scenario, key))
+        let turns = Counted::turns(scenario, callee);
+        turns.map_or(0, |turns| locked(&self.counts).next(turns))
     }
 
     /// How many calls took `scenario`, as far as its variants depend on it.
     pub(super) fn turn(&self, scenario: &Scenario, callee: &Callee) -> u64 {
-        let key = turn_key(scenario, callee);
-        let counts = locked(&self.counts);
-        key.and_then(|key| counts.of_scenario.get(&key).copied())
-            .unwrap_or(0)
+        let turns = Counted::turns(scenario, callee);
+        turns.map_or(0, |turns| locked(&self.counts).of(&turns))
     }
 }
 
@@ -130,19 +131,46 @@ impl Arm {
     }
 }
 
-/// Whose calls a scenario counts; `None` if it counts none.
-fn turn_key(scenario: &Scenario, callee: &Callee) -> Option<TurnKey> {
-    let of = match scenario.turns.per {
-        Per::Callee => Some(callee.key()),
-        Per::Project => None,
-    };
-    let counts = scenario.turns.need_counting();
-    counts.then(|| (scenario.name.clone(), of))
+impl Counted {
+    fn of_callee(callee: &Callee) -> Self {
+        Self {
+            scenario: None,
+            callee: Some(callee.key()),
+        }
+    }
+
+    /// Whose calls a scenario counts; `None` if it counts none.
+    fn turns(scenario: &Scenario, callee: &Callee) -> Option<Self> {
+        scenario.turns.need_counting().then(|| Self {
+            scenario: Some(scenario.name.clone()),
+            callee: match scenario.turns.per {
+                Per::Callee => Some(callee.key()),
+                Per::Project => None,
+            },
+        })
+    }
+
+    /// The same, keeping no request in memory.
+    fn own(self) -> Self {
+        Self {
+            callee: self.callee.map(|callee| callee.own()),
+            ..self
+        }
+    }
 }
 
-/// Counts one more; gives back how many there were before.
-fn next<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u64>, key: K) -> u64 {
-    let count = counts.entry(key).or_default();
-    *count += 1;
-    *count - 1
+impl Counts {
+    fn of(&self, counted: &Counted) -> u64 {
+        self.0.get(counted).copied().unwrap_or(0)
+    }
+
+    /// Counts one more; gives back how many there were before.
+    fn next(&mut self, counted: Counted) -> u64 {
+        if let Some(count) = self.0.get_mut(&counted) {
+            *count += 1;
+            return *count - 1;
+        }
+        self.0.insert(counted.own(), 1);
+        0
+    }
 }

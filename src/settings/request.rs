@@ -104,7 +104,7 @@ impl ProjectRequest {
         ProjectSettings {
             // A name is a service ID but for the underscores.
             service_id: service_id
-                .or_else(|| ServiceId::parse(&name.replace('_', "-")).ok())
+                .or_else(|| ServiceId::parse(name.replace('_', "-")).ok())
                 .filter(|_| credentials.is_some()),
             name,
             credentials,

@@ -1,15 +1,15 @@
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use arcstr::ArcStr;
 use serde_json::value::RawValue;
 
 use super::Quoted;
 use super::fields::{Checked, Object, Reader, array, boolean, integer, object, text, text_within};
 use crate::domain::{
     Callee, Caller, ContentId, ContentIdCase, Fidelity, InitiationFailure, MakeCall,
-    MalformedPeerId, ServiceId, Tolerance, UnknownContentId, UserId,
+    MalformedPeerId, ServiceId, Text, Tolerance, UnknownContentId, UserId, part_of,
 };
 use crate::wire::{MakeCallBody, Violation};
 
@@ -24,29 +24,6 @@ const DEFAULT_PLAY_COUNT: u8 = 2;
 const PLAY_WAIT_MILLIS: RangeInclusive<u16> = 1000..=4000;
 const DEFAULT_PLAY_WAIT_MILLIS: u16 = 1000;
 
-/// The path parameters of Make Agent 1-to-1 Call (contract 3), percent-decoded once.
-#[derive(Debug, Clone)]
-pub(crate) struct CalleePath {
-    /// `to-serviceId`.
-    pub(crate) service_id: String,
-    /// `to-userId`.
-    pub(crate) user_id: String,
-}
-
-impl CalleePath {
-    /// The callee, who shares the service ID with the caller if it is the same.
-    fn callee(&self, from: &Caller) -> Callee {
-        let is_shared = from.service_id.as_str() == self.service_id;
-        Callee {
-            service_id: match is_shared {
-                true => from.service_id.shared(),
-                false => self.service_id.as_str().into(),
-            },
-            user_id: self.user_id.as_str().into(),
-        }
-    }
-}
-
 /// What the rules depend on.
 pub(crate) struct Rules<'a> {
     /// The choices where nothing is documented.
@@ -55,13 +32,13 @@ pub(crate) struct Rules<'a> {
     pub(crate) is_uploaded: &'a dyn Fn(ContentId) -> bool,
 }
 
-/// The call that a request asks for (contract 3).
+/// The call to `to`, as the path names them, that a request asks for (contract 3).
 ///
 /// # Errors
 /// Every rule that path and body break, in the order of the contract's tables, one reason per field.
 pub(crate) fn make_call(
     body: &MakeCallBody<'_>,
-    path: &CalleePath,
+    to: Callee,
     rules: &Rules<'_>,
 ) -> Result<MakeCall, Vec<Violation>> {
     let mut reader = Reader::new(rules.fidelity);
@@ -69,34 +46,34 @@ pub(crate) fn make_call(
         prefix: "".into(),
         fields: &body.fields,
     };
-    let callee_is_malformed = check_callee(&mut reader, path);
-    let from = caller(&mut reader, &root, path);
+    let callee_is_malformed = check_callee(&mut reader, &to);
+    let from = caller(&mut reader, &root, body.text, &to);
     reader.required(&root, "mediaSourceType", media_source_type);
     let source = stored_source(&mut reader, &root, rules);
-    let options = options(&mut reader, &root);
+    let options = options(&mut reader, &root, body.text);
     reader.only(&root, &BODY_FIELDS);
     let violations = reader.into_violations();
     let (Some(from), Some(source), []) = (from, source, violations.as_slice()) else {
         return Err(violations);
     };
     Ok(MakeCall {
-        to: path.callee(&from),
         from,
+        to,
         initiation_failure: initiation_failure(callee_is_malformed, &source.content_ids, rules),
         content_ids: source.content_ids.into(),
         play_count: source.play_count,
         play_wait: source.play_wait,
-        app_svr_data: options.app_svr_data.map(Into::into),
-        call_start_message: options.call_start_message.map(Into::into),
+        app_svr_data: options.app_svr_data,
+        call_start_message: options.call_start_message,
         record_on_cloud: options.record_on_cloud,
         use_responder_preparation: options.use_responder_preparation,
     })
 }
 
 /// Whether an ID of the path breaks contract 9, which is a violation only if chosen (contract 10-13).
-fn check_callee(reader: &mut Reader<'_>, path: &CalleePath) -> bool {
-    let service_id = ServiceId::parse(&path.service_id).err();
-    let user_id = UserId::parse(&path.user_id).err();
+fn check_callee(reader: &mut Reader<'_>, to: &Callee) -> bool {
+    let service_id = ServiceId::parse(to.service_id.clone()).err();
+    let user_id = UserId::parse(to.user_id.clone()).err();
     let is_malformed = service_id.is_some() || user_id.is_some();
     if reader.fidelity.malformed_peer_id == MalformedPeerId::Reject {
         for (field, fault) in [("to-serviceId", service_id), ("to-userId", user_id)] {
@@ -120,7 +97,12 @@ const BODY_FIELDS: [&str; 7] = [
 ];
 
 /// `requestContext` (contract 3.2).
-fn caller(reader: &mut Reader<'_>, root: &Object<'_, '_>, path: &CalleePath) -> Option<Caller> {
+fn caller(
+    reader: &mut Reader<'_>,
+    root: &Object<'_, '_>,
+    whole: &ArcStr,
+    to: &Callee,
+) -> Option<Caller> {
     let wanted = "an object holding `userId` and `serviceId`";
     let fields = reader.required(root, "requestContext", |value| object(value, wanted))?;
     let context = Object {
@@ -129,10 +111,12 @@ fn caller(reader: &mut Reader<'_>, root: &Object<'_, '_>, path: &CalleePath) -> 
     };
     let same = reader.fidelity.same_user_id;
     let user_id = reader.required(&context, "userId", |value| {
-        caller_user_id(value, path, same)
+        let id = part_of(whole, &text(value)?);
+        caller_user_id(id, to, same)
     });
     let service_id = reader.required(&context, "serviceId", |value| {
-        ServiceId::parse(&text(value)?).map_err(|fault| fault.to_string())
+        let id = part_of(whole, &text(value)?);
+        ServiceId::parse(id).map_err(|fault| fault.to_string())
     });
     reader.only(&context, &["userId", "serviceId"]);
     Some(Caller {
@@ -142,9 +126,9 @@ fn caller(reader: &mut Reader<'_>, root: &Object<'_, '_>, path: &CalleePath) -> 
 }
 
 /// The caller's user ID, which the callee may not have as well unless chosen (contract 9, 10-16).
-fn caller_user_id(value: &RawValue, path: &CalleePath, same: Tolerance) -> Checked<UserId> {
-    let id = UserId::parse(&text(value)?).map_err(|fault| fault.to_string())?;
-    if same == Tolerance::Reject && id.as_str() == path.user_id {
+fn caller_user_id(id: Text, to: &Callee, same: Tolerance) -> Checked<UserId> {
+    let id = UserId::parse(id).map_err(|fault| fault.to_string())?;
+    if same == Tolerance::Reject && id.as_str() == to.user_id {
         return Err("must differ from the callee's user ID".to_owned());
     }
     Ok(id)
@@ -255,19 +239,19 @@ fn content_id(
 }
 
 /// The optional fields of the body (contract 3.1).
-struct Options<'b> {
-    app_svr_data: Option<Cow<'b, str>>,
-    call_start_message: Option<Cow<'b, str>>,
+struct Options {
+    app_svr_data: Option<Text>,
+    call_start_message: Option<Text>,
     record_on_cloud: bool,
     use_responder_preparation: bool,
 }
 
-fn options<'b>(reader: &mut Reader<'_>, root: &Object<'_, 'b>) -> Options<'b> {
+fn options(reader: &mut Reader<'_>, root: &Object<'_, '_>, whole: &ArcStr) -> Options {
     let app_svr_data = reader.optional(root, "appSvrData", |value| {
-        text_within(value, MAX_APP_SVR_DATA_BYTES)
+        text_within(value, MAX_APP_SVR_DATA_BYTES).map(|text| part_of(whole, &text))
     });
     let call_start_message = reader.optional(root, "callStartMessage", |value| {
-        text_within(value, MAX_CALL_START_MESSAGE_BYTES)
+        text_within(value, MAX_CALL_START_MESSAGE_BYTES).map(|text| part_of(whole, &text))
     });
     let record_on_cloud = reader.optional(root, "recordOnCloud", boolean);
     let preparation = reader.optional(root, "useResponderPreparation", boolean);

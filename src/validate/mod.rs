@@ -10,7 +10,7 @@ mod make_call;
 mod tests;
 
 pub(crate) use headers::header_violations;
-pub(crate) use make_call::{CalleePath, Rules, make_call};
+pub(crate) use make_call::{Rules, make_call};
 
 use std::fmt;
 

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use arcstr::ArcStr;
 use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    ContentId, ContentIdCase, Fidelity, HeaderCheck, InitiationFailure, MakeCall, MalformedPeerId,
-    ServiceId, Tolerance, UnknownContentId, UserId,
+    Callee, ContentId, ContentIdCase, Fidelity, HeaderCheck, InitiationFailure, MakeCall,
+    MalformedPeerId, ServiceId, Text, Tolerance, UnknownContentId, UserId,
 };
 use crate::wire::{MakeCallBody, Violation};
 
@@ -71,16 +72,17 @@ fn check_with_callee(
     callee: (&str, &str),
     fidelity: &Fidelity,
 ) -> Result<MakeCall, Vec<String>> {
-    let body = MakeCallBody::parse(body.as_bytes()).expect(body);
-    let path = CalleePath {
-        service_id: callee.0.to_owned(),
-        user_id: callee.1.to_owned(),
+    let text = body.into();
+    let body = MakeCallBody::parse(&text).expect(body);
+    let to = Callee {
+        service_id: callee.0.into(),
+        user_id: callee.1.into(),
     };
     let rules = Rules {
         fidelity,
         is_uploaded: &is_uploaded,
     };
-    make_call(&body, &path, &rules).map_err(lines)
+    make_call(&body, to, &rules).map_err(lines)
 }
 
 fn check(body: &str, tweak: Tweak) -> Result<MakeCall, Vec<String>> {
@@ -130,6 +132,31 @@ fn every_field_reaches_the_call() {
     assert_eq!(call.app_svr_data.as_deref(), Some("日本 😀"));
     assert_eq!(call.call_start_message.as_deref(), Some("hello"));
     assert!(call.record_on_cloud && call.use_responder_preparation);
+}
+
+#[test]
+fn what_stands_in_the_body_as_it_is_shares_its_memory() {
+    let body = body_with(&[
+        ("appSvrData", r#""order 42""#),
+        ("callStartMessage", r#""\u0068ello""#),
+    ]);
+    let text = body.as_str().into();
+    let body = MakeCallBody::parse(&text).unwrap();
+    let to = Callee {
+        service_id: "shop".into(),
+        user_id: "alice".into(),
+    };
+    let rules = Rules {
+        fidelity: &Fidelity::default(),
+        is_uploaded: &is_uploaded,
+    };
+    let call = make_call(&body, to, &rules).unwrap();
+
+    let shares = |part: &Text| ArcStr::ptr_eq(part.parent(), &text);
+    assert!(shares(&call.from.service_id.shared()) && shares(&call.from.user_id.shared()));
+    assert!(call.app_svr_data.is_some_and(|data| shares(&data)));
+    let decoded = call.call_start_message.unwrap();
+    assert!(decoded == "hello" && !shares(&decoded));
 }
 
 #[test]
@@ -1172,8 +1199,8 @@ fn assert_holds_every_rule(call: &MakeCall, fidelity: &Fidelity) {
     assert!(is_distinct || fidelity.duplicate_content_ids == Tolerance::Allow);
     let all_uploaded = ids.into_iter().all(is_uploaded);
     assert!(all_uploaded || fidelity.unknown_content_id != UnknownContentId::Reject);
-    let callee_is_fine =
-        ServiceId::parse(&call.to.service_id).is_ok() && UserId::parse(&call.to.user_id).is_ok();
+    let callee_is_fine = ServiceId::parse(call.to.service_id.clone()).is_ok()
+        && UserId::parse(call.to.user_id.clone()).is_ok();
     assert!(callee_is_fine || fidelity.malformed_peer_id == MalformedPeerId::FailReason);
     let fails = fidelity.unknown_content_id == UnknownContentId::FailReason;
     let failure = match (callee_is_fine, all_uploaded) {
@@ -1216,7 +1243,7 @@ proptest! {
         let mut body = body_with(&[(COUNT, "2"), ("appSvrData", r#""\u65e5\ud83d\ude00""#)]);
         let at = at.index(body.len());
         body.replace_range(at..(at + removed).min(body.len()), &inserted);
-        if MakeCallBody::parse(body.as_bytes()).is_ok()
+        if MakeCallBody::parse(&body.as_str().into()).is_ok()
             && let Ok(call) = check_with_callee(&body, ("shop", "alice"), &fidelity)
         {
             assert_holds_every_rule(&call, &fidelity);

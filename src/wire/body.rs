@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use arcstr::ArcStr;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -30,17 +31,22 @@ pub(crate) enum BodyFault {
 /// of its field instead of spoiling the whole body.
 #[derive(Debug)]
 pub(crate) struct MakeCallBody<'b> {
-    pub(crate) text: &'b str,
+    pub(crate) text: &'b ArcStr,
     pub(crate) fields: JsonObject<'b>,
 }
 
+/// The text of a body, without white space around it.
+pub(crate) fn body_text(bytes: &[u8]) -> Result<ArcStr, BodyFault> {
+    let text = std::str::from_utf8(bytes).map_err(|e| BodyFault::NotUtf8(e.valid_up_to()))?;
+    match text.trim_matches([' ', '\t', '\r', '\n']) {
+        "" => Err(BodyFault::Empty),
+        text => Ok(text.into()),
+    }
+}
+
 impl<'b> MakeCallBody<'b> {
-    pub(crate) fn parse(bytes: &'b [u8]) -> Result<Self, BodyFault> {
-        let text = std::str::from_utf8(bytes).map_err(|e| BodyFault::NotUtf8(e.valid_up_to()))?;
-        let text = text.trim_matches([' ', '\t', '\r', '\n']);
-        if text.is_empty() {
-            return Err(BodyFault::Empty);
-        }
+    /// Reads what [`body_text`] gave.
+    pub(crate) fn parse(text: &'b ArcStr) -> Result<Self, BodyFault> {
         if depth(text) > MAX_DEPTH {
             return Err(BodyFault::TooDeep);
         }
@@ -225,7 +231,9 @@ mod tests {
                 "the body must be a JSON object, found null",
             ),
         ] {
-            let fault = MakeCallBody::parse(body).expect_err(what);
+            let text = body_text(body);
+            let parsed = text.and_then(|text| MakeCallBody::parse(&text).map(drop));
+            let fault = parsed.expect_err(what);
             assert_eq!(fault.to_string(), message, "{what}");
         }
     }
@@ -238,14 +246,15 @@ mod tests {
 
     #[test]
     fn of_a_repeated_key_the_last_counts() {
-        let body = MakeCallBody::parse(br#"{"a":1,"\u0061":2}"#).unwrap();
+        let text = ArcStr::from(r#"{"a":1,"\u0061":2}"#);
+        let body = MakeCallBody::parse(&text).unwrap();
         assert_eq!(body.fields.get("a").map(RawValue::get), Some("2"));
     }
 
     #[test]
     fn the_callers_service_id_is_found_in_a_body_that_breaks_other_rules() {
-        let body = br#"{"x":1e400,"requestContext":{"serviceId":"shop","userId":7}}"#;
-        let body = MakeCallBody::parse(body).unwrap();
+        let text = r#"{"x":1e400,"requestContext":{"serviceId":"shop","userId":7}}"#.into();
+        let body = MakeCallBody::parse(&text).unwrap();
         assert_eq!(body.caller_service_id().as_deref(), Some("shop"));
     }
 }

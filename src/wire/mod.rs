@@ -8,7 +8,7 @@ mod message;
 mod param;
 
 pub(crate) use answer::{ErrorAnswer, ErrorData, SuccessAnswer, Violation};
-pub(crate) use body::{JsonKind, JsonObject, MakeCallBody, string_of};
+pub(crate) use body::{BodyFault, JsonKind, JsonObject, MakeCallBody, body_text, string_of};
 pub(crate) use callback_query::{
     Parameters, agent_call_status_parameters, call_event_parameters, notify_parameters,
 };
