@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::body::{BoxBody, EitherBody};
 use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use arcstr::ArcStr;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -15,7 +15,7 @@ use super::method_not_allowed;
 use crate::call::Life;
 use crate::clock::{Clock, unless_dismissed};
 use crate::domain::{Callee, Moment, part_of};
-use crate::emulator::{Core, Refusal, RequestHeaders, SCENARIO_HEADER};
+use crate::emulator::{Core, Refusal, RequestHeaders};
 use crate::project::Project;
 use crate::wire::ErrorAnswer;
 
@@ -26,6 +26,9 @@ pub(crate) struct BodyLimit(pub(crate) usize);
 /// How many times the limit is read of a body that is too large. A client that is still sending may
 /// never see an answer sent meanwhile; an endless body must end somewhere all the same.
 const READ_ON: usize = 16;
+
+/// [`SCENARIO_HEADER`](crate::emulator::SCENARIO_HEADER), read once.
+const SCENARIO: HeaderName = HeaderName::from_static("x-planet-emulator-scenario");
 
 type Answer = HttpResponse<EitherBody<AnswerBody, BoxBody>>;
 
@@ -97,13 +100,13 @@ impl Exchange<'_> {
     ) -> Result<Box<Life>, Refusal> {
         let headers = self.request.headers();
         let accept = joined(headers, header::ACCEPT);
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let headers = RequestHeaders {
             accept: accept.as_deref(),
-            content_type: text("content-type"),
-            scenario: text(SCENARIO_HEADER),
+            content_type: text(header::CONTENT_TYPE),
+            scenario: text(SCENARIO),
         };
-        let project = self.core.authenticate(text("authorization"))?;
+        let project = self.core.authenticate(text(header::AUTHORIZATION))?;
         let project = self.project.insert(project);
         let source = self.request.peer_addr().map(|address| address.ip());
         let catalog = self.core.scenarios.catalog();
@@ -159,7 +162,7 @@ fn was_reset() -> ErrorAnswer {
 }
 
 /// All values of a header that may be given more than once.
-fn joined(headers: &HeaderMap, name: header::HeaderName) -> Option<Cow<'_, str>> {
+fn joined(headers: &HeaderMap, name: HeaderName) -> Option<Cow<'_, str>> {
     let values = headers.get_all(name);
     let values = values.filter_map(|value| value.to_str().ok());
     values.map(Cow::from).reduce(|all, next| all + ", " + next)

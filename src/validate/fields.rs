@@ -16,7 +16,7 @@ pub(super) type Checked<T> = Result<T, String>;
 /// An object of the body, and where it stands.
 pub(super) struct Object<'o, 'b> {
     /// What the paths of its fields begin with, such as `storedSource.`.
-    pub(super) prefix: Cow<'static, str>,
+    pub(super) prefix: &'o dyn Display,
     pub(super) fields: &'o JsonObject<'b>,
 }
 
@@ -43,7 +43,7 @@ impl<'f> Reader<'f> {
     /// Notes the reason of a refused value.
     pub(super) fn take<T>(
         &mut self,
-        (prefix, name): (&str, &str),
+        (prefix, name): (&dyn Display, &str),
         checked: Checked<T>,
     ) -> Option<T> {
         checked
@@ -63,7 +63,7 @@ impl<'f> Reader<'f> {
             Some(value) if is_null(value) => Err("is required, found null".to_owned()),
             Some(value) => check(value),
         };
-        self.take((&object.prefix, name), checked)
+        self.take((object.prefix, name), checked)
     }
 
     /// The value of a field that may be missing; `null` counts as missing if it may (contract 10-15).
@@ -81,7 +81,7 @@ impl<'f> Reader<'f> {
         } else {
             return None;
         };
-        self.take((&object.prefix, name), checked)
+        self.take((object.prefix, name), checked)
     }
 
     /// Refuses the fields of an object that no document mentions, if they may not be (contract 10-15).

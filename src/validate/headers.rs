@@ -20,8 +20,9 @@ pub(crate) fn header_violations(
     [("Accept", accept), ("Content-Type", content_type)]
         .into_iter()
         .filter_map(|(field, reason)| {
+            let reason = reason?;
             let field = field.to_owned();
-            reason.map(|reason| Violation { field, reason })
+            Some(Violation { field, reason })
         })
         .collect()
 }

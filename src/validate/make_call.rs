@@ -43,7 +43,7 @@ pub(crate) fn make_call(
 ) -> Result<MakeCall, Vec<Violation>> {
     let mut reader = Reader::new(rules.fidelity);
     let root = Object {
-        prefix: "".into(),
+        prefix: &"",
         fields: &body.fields,
     };
     let callee_is_malformed = check_callee(&mut reader, &to);
@@ -106,7 +106,7 @@ fn caller(
     let wanted = "an object holding `userId` and `serviceId`";
     let fields = reader.required(root, "requestContext", |value| object(value, wanted))?;
     let context = Object {
-        prefix: "requestContext.".into(),
+        prefix: &"requestContext.",
         fields: &fields,
     };
     let same = reader.fidelity.same_user_id;
@@ -160,7 +160,7 @@ fn stored_source(
     let wanted = "an object holding `storedAudioSources`";
     let fields = reader.required(root, "storedSource", |value| object(value, wanted))?;
     let source = Object {
-        prefix: "storedSource.".into(),
+        prefix: &"storedSource.",
         fields: &fields,
     };
     let content_ids = content_ids(reader, &source, rules);
@@ -200,10 +200,10 @@ fn content_ids(
         .into_iter()
         .enumerate()
         .filter_map(|(index, value)| {
-            let path = format!("storedSource.storedAudioSources[{index}]");
+            let path = format_args!("storedSource.storedAudioSources[{index}]");
             let fields = object(value, "an object holding `contentId`");
             let entry = Object {
-                prefix: format!("{path}.").into(),
+                prefix: &format_args!("{path}."),
                 fields: &reader.take((&path, ""), fields)?,
             };
             let id = reader.required(&entry, "contentId", |value| {
@@ -225,11 +225,14 @@ fn content_id(
     let text = text(value)?;
     let id = ContentId::parse(&text).map_err(|fault| fault.to_string())?;
     let fidelity = rules.fidelity;
-    let first = *seen.entry(id).or_insert(index);
+    let first = match fidelity.duplicate_content_ids {
+        Tolerance::Allow => index,
+        Tolerance::Reject => *seen.entry(id).or_insert(index),
+    };
     if fidelity.content_id_case == ContentIdCase::Lower && *text != id.to_string() {
         return Err(format!("must be in lower case, found {}", Quoted(&text)));
     }
-    if fidelity.duplicate_content_ids == Tolerance::Reject && first != index {
+    if first != index {
         return Err(format!("must differ from that of entry [{first}]"));
     }
     if fidelity.unknown_content_id == UnknownContentId::Reject && !(rules.is_uploaded)(id) {
