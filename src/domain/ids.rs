@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -104,8 +105,8 @@ impl UserId {
 
 /// The ID of an uploaded audio source: twelve hexadecimal digits, compared without case
 /// (contract 3.3, 10-14).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ContentId(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub(crate) struct ContentId([u8; CONTENT_ID_DIGITS / 2]);
 
 impl ContentId {
     /// Takes `text` as a content ID.
@@ -120,15 +121,51 @@ impl ContentId {
         if text.len() != CONTENT_ID_DIGITS {
             return Err(InvalidId::Digits(text.len()));
         }
-        Ok(Self(text.bytes().fold(0, |id, digit| {
+        let id = text.bytes().fold(0, |id, digit| {
             id << 4 | u64::from((digit as char).to_digit(16).unwrap_or_default())
-        })))
+        });
+        let [_, _, id @ ..] = id.to_be_bytes();
+        Ok(Self(id))
     }
 }
 
 impl fmt::Display for ContentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:012x}", self.0)
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A few content IDs in one place, of which hardly any call has more than one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct ContentIds {
+    ids: [ContentId; Self::MOST],
+    count: u8,
+}
+
+impl ContentIds {
+    /// So many files an agent call plays at most (contract 3.3).
+    pub(crate) const MOST: usize = 5;
+}
+
+impl Deref for ContentIds {
+    type Target = [ContentId];
+
+    fn deref(&self) -> &[ContentId] {
+        &self.ids[..usize::from(self.count)]
+    }
+}
+
+impl FromIterator<ContentId> for ContentIds {
+    /// All are asked for; of more than [`MOST`](Self::MOST), the first are taken.
+    fn from_iter<I: IntoIterator<Item = ContentId>>(ids: I) -> Self {
+        let mut taken = Self::default();
+        for id in ids {
+            if let Some(place) = taken.ids.get_mut(usize::from(taken.count)) {
+                *place = id;
+                taken.count += 1;
+            }
+        }
+        taken
     }
 }
 

@@ -1,6 +1,4 @@
-use std::time::Duration;
-
-use super::{ContentId, ServiceId, Text, UserId};
+use super::{ContentIds, ServiceId, Text, UserId};
 
 /// An agent call that passed validation (contract 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,11 +8,11 @@ pub(crate) struct MakeCall {
     /// Who is called (the path).
     pub to: Callee,
     /// What is played, in this order; 1 to 5 entries.
-    pub content_ids: Box<[ContentId]>,
+    pub content_ids: ContentIds,
     /// How many times the whole sequence is played; 1 to 3.
     pub play_count: u8,
-    /// The pause between connection and playback.
-    pub play_wait: Duration,
+    /// The pause between connection and playback, in milliseconds.
+    pub play_wait_millis: u16,
     /// Returned in callbacks; never reaches the callee.
     pub app_svr_data: Option<Text>,
     /// For the callee's SDK; never in a callback.
@@ -40,9 +38,9 @@ impl MakeCall {
                 service_id: "shop".into(),
                 user_id: to_user_id.into(),
             },
-            content_ids: Box::default(),
+            content_ids: ContentIds::default(),
             play_count: 1,
-            play_wait: Duration::ZERO,
+            play_wait_millis: 0,
             app_svr_data: None,
             call_start_message: None,
             record_on_cloud: false,

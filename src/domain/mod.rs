@@ -24,7 +24,7 @@ pub(crate) use fidelity::{
     PlaybackEndReleaser, RateLimitScope, Redirects, ReleaserType, ResultSpelling, ServiceIdCheck,
     StatusFailure, Stid, Tolerance, UnknownContentId,
 };
-pub(crate) use ids::{ContentId, ServiceId, Sid, UserId};
+pub(crate) use ids::{ContentId, ContentIds, ServiceId, Sid, UserId};
 pub(crate) use make_call::{Callee, Caller, InitiationFailure, MakeCall, PeerKey};
 pub(crate) use moment::{Moment, Span};
 pub(crate) use plan::{

@@ -85,9 +85,10 @@ fn playback(call: &MakeCall, prepares_for: Duration, surroundings: &Surroundings
     let once: Duration = ids.map(surroundings.audio_length).sum();
     let played = count * u32::try_from(call.content_ids.len()).unwrap_or(u32::MAX);
     let gaps = fidelity.playback_gap.0 * played.saturating_sub(1);
+    let wait = Duration::from_millis(call.play_wait_millis.into());
     let before = match fidelity.play_wait_from {
-        PlayWaitFrom::PreparationEnd => prepares_for + call.play_wait,
-        PlayWaitFrom::Answer => prepares_for.max(call.play_wait),
+        PlayWaitFrom::PreparationEnd => prepares_for + wait,
+        PlayWaitFrom::Answer => prepares_for.max(wait),
     };
     before + once * count + gaps
 }

@@ -1,6 +1,5 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use arcstr::ArcStr;
 use serde_json::value::RawValue;
@@ -8,7 +7,7 @@ use serde_json::value::RawValue;
 use super::Quoted;
 use super::fields::{Checked, Object, Reader, array, boolean, integer, object, text, text_within};
 use crate::domain::{
-    Callee, Caller, ContentId, ContentIdCase, Fidelity, InitiationFailure, MakeCall,
+    Callee, Caller, ContentId, ContentIdCase, ContentIds, Fidelity, InitiationFailure, MakeCall,
     MalformedPeerId, ServiceId, Text, Tolerance, UnknownContentId, UserId, part_of,
 };
 use crate::wire::{MakeCallBody, Violation};
@@ -18,7 +17,7 @@ const MEDIA_SOURCE_TYPE: &str = "STORED_SOURCE";
 const MAX_MEDIA_SOURCE_TYPE_BYTES: usize = 48;
 const MAX_APP_SVR_DATA_BYTES: usize = 4095;
 const MAX_CALL_START_MESSAGE_BYTES: usize = 199;
-const SOURCES: RangeInclusive<usize> = 1..=5;
+const SOURCES: RangeInclusive<usize> = 1..=ContentIds::MOST;
 const PLAY_COUNT: RangeInclusive<u8> = 1..=3;
 const DEFAULT_PLAY_COUNT: u8 = 2;
 const PLAY_WAIT_MILLIS: RangeInclusive<u16> = 1000..=4000;
@@ -60,9 +59,9 @@ pub(crate) fn make_call(
         from,
         to,
         initiation_failure: initiation_failure(callee_is_malformed, &source.content_ids, rules),
-        content_ids: source.content_ids.into(),
+        content_ids: source.content_ids,
         play_count: source.play_count,
-        play_wait: source.play_wait,
+        play_wait_millis: source.play_wait_millis,
         app_svr_data: options.app_svr_data,
         call_start_message: options.call_start_message,
         record_on_cloud: options.record_on_cloud,
@@ -146,9 +145,9 @@ fn media_source_type(value: &RawValue) -> Checked<()> {
 
 /// What is played and how.
 struct StoredSource {
-    content_ids: Vec<ContentId>,
+    content_ids: ContentIds,
     play_count: u8,
-    play_wait: Duration,
+    play_wait_millis: u16,
 }
 
 /// `storedSource` (contract 3.3).
@@ -175,11 +174,10 @@ fn stored_source(
         &source,
         &["storedAudioSources", "playCount", "playWaitTime"],
     );
-    let wait = wait.unwrap_or(DEFAULT_PLAY_WAIT_MILLIS);
     Some(StoredSource {
         content_ids: content_ids?,
         play_count: play_count.unwrap_or(DEFAULT_PLAY_COUNT),
-        play_wait: Duration::from_millis(wait.into()),
+        play_wait_millis: wait.unwrap_or(DEFAULT_PLAY_WAIT_MILLIS),
     })
 }
 
@@ -188,7 +186,7 @@ fn content_ids(
     reader: &mut Reader<'_>,
     source: &Object<'_, '_>,
     rules: &Rules<'_>,
-) -> Option<Vec<ContentId>> {
+) -> Option<ContentIds> {
     let entries = reader.required(source, "storedAudioSources", array)?;
     if !SOURCES.contains(&entries.len()) {
         let (from, to, found) = (SOURCES.start(), SOURCES.end(), entries.len());

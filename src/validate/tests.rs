@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use arcstr::ArcStr;
 use proptest::prelude::*;
 
@@ -107,7 +105,7 @@ fn the_least_call_has_the_documented_defaults() {
         [ContentId::parse("0000000000aa").unwrap()]
     );
     assert_eq!(call.play_count, 2);
-    assert_eq!(call.play_wait, Duration::from_millis(1000));
+    assert_eq!(call.play_wait_millis, 1000);
     assert_eq!((call.app_svr_data, call.call_start_message), (None, None));
     assert!(!call.record_on_cloud && !call.use_responder_preparation);
     assert_eq!(call.initiation_failure, None);
@@ -128,7 +126,7 @@ fn every_field_reaches_the_call() {
     let call = check(&body, DEFAULT).unwrap();
     let ids: Vec<_> = call.content_ids.iter().map(ToString::to_string).collect();
     assert_eq!(ids, ["5498f04048fa", "0000000000aa", "5498f04048fa"]);
-    assert_eq!((call.play_count, call.play_wait.as_millis()), (3, 4000));
+    assert_eq!((call.play_count, call.play_wait_millis), (3, 4000));
     assert_eq!(call.app_svr_data.as_deref(), Some("日本 😀"));
     assert_eq!(call.call_start_message.as_deref(), Some("hello"));
     assert!(call.record_on_cloud && call.use_responder_preparation);
@@ -830,6 +828,19 @@ fn all_violations_are_told_in_the_order_of_the_contract() {
 }
 
 #[test]
+fn a_source_too_many_is_looked_at_as_well() {
+    let six = sources(6).replace("000000000005", "5");
+    let violations = check(&body_with(&[(SOURCES, &six)]), DEFAULT).unwrap_err();
+    assert_eq!(
+        violations,
+        [
+            "storedSource.storedAudioSources must have 1 to 5 entries, found 6",
+            "storedSource.storedAudioSources[5].contentId must be exactly 12 characters, found 1",
+        ]
+    );
+}
+
+#[test]
 fn an_empty_body_lacks_the_three_required_fields() {
     let violations = check("{}", DEFAULT).unwrap_err();
     let fields = ["requestContext", "mediaSourceType", "storedSource"];
@@ -1178,7 +1189,7 @@ fn assert_holds_every_rule(call: &MakeCall, fidelity: &Fidelity) {
     assert!(UserId::parse(call.from.user_id.as_str()).is_ok());
     assert!((1..=5).contains(&call.content_ids.len()));
     assert!((1..=3).contains(&call.play_count));
-    assert!((1000..=4000).contains(&call.play_wait.as_millis()));
+    assert!((1000..=4000).contains(&call.play_wait_millis));
     assert!(
         call.app_svr_data
             .as_ref()
