@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::fmt::{Display, Write as _};
+use std::fmt::{self, Display, Write as _};
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
@@ -22,29 +22,39 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 /// The parameters of one callback, in the order in which they are sent.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters {
-    /// Names, and where in `values` their values stand.
+    /// `name=value` of each, percent-encoded, with `&` between.
+    text: String,
+    /// Their names, and where in the text they stand.
     list: Vec<(Cow<'static, str>, Range<usize>)>,
-    values: String,
+    /// Whether the list says otherwise than the text as a whole; hardly ever.
+    is_changed: bool,
 }
 
 impl Parameters {
     fn with_capacity(count: usize) -> Self {
         Self {
+            text: String::with_capacity(1_024),
             list: Vec::with_capacity(count),
-            values: String::with_capacity(512),
+            is_changed: false,
         }
     }
 
     fn put(&mut self, name: &'static str, value: impl Display) {
-        let value = self.write(value);
-        self.list.push((name.into(), value));
+        let pair = self.write(name, value);
+        self.list.push((name.into(), pair));
     }
 
-    fn write(&mut self, value: impl Display) -> Range<usize> {
-        let start = self.values.len();
+    fn write(&mut self, name: &str, value: impl Display) -> Range<usize> {
+        if !self.text.is_empty() {
+            self.text.push('&');
+        }
+        let start = self.text.len();
+        let mut encoding = Encoding(&mut self.text);
         // A `String` takes everything.
-        let _ = write!(self.values, "{value}");
-        start..self.values.len()
+        let _ = encoding.write_str(name);
+        encoding.0.push('=');
+        let _ = write!(encoding, "{value}");
+        start..self.text.len()
     }
 
     fn put_nullable(&mut self, name: &'static str, value: Option<&str>, nulls: NullParameters) {
@@ -66,13 +76,14 @@ impl Parameters {
     /// Applies what a scenario changes. A parameter that is not there yet is added at the end.
     #[must_use]
     pub(crate) fn edited(mut self, edits: &ParameterEdits) -> Self {
+        self.is_changed = true;
         self.list
             .retain(|(name, _)| !edits.remove.contains(&**name));
         for (name, value) in &edits.set {
-            let value = self.write(value);
+            let pair = self.write(name, value);
             match self.list.iter_mut().find(|(known, _)| known == name) {
-                Some((_, known)) => *known = value,
-                None => self.list.push((name.clone().into(), value)),
+                Some((_, known)) => *known = pair,
+                None => self.list.push((name.clone().into(), pair)),
             }
         }
         self
@@ -82,6 +93,7 @@ impl Parameters {
     #[must_use]
     pub(crate) fn ordered(mut self, order: ParameterOrder, salt: impl Hash) -> Self {
         if order == ParameterOrder::Shuffled {
+            self.is_changed = true;
             self.list.sort_by_cached_key(|(name, _)| {
                 let mut hasher = SipHasher13::new();
                 (&salt, name).hash(&mut hasher);
@@ -92,17 +104,22 @@ impl Parameters {
     }
 
     /// The query string: values percent-encoded, no leading `?`.
-    pub(super) fn query(&self) -> String {
-        let mut query = String::with_capacity(1_024);
-        for (name, value) in &self.list {
-            if !query.is_empty() {
-                query.push('&');
-            }
-            query.extend(utf8_percent_encode(name, ENCODED));
-            query.push('=');
-            query.extend(utf8_percent_encode(&self.values[value.clone()], ENCODED));
+    pub(super) fn query(&self) -> Cow<'_, str> {
+        if !self.is_changed {
+            return Cow::Borrowed(&self.text);
         }
-        query
+        let pairs = self.list.iter().map(|(_, pair)| &self.text[pair.clone()]);
+        Cow::Owned(pairs.collect::<Vec<_>>().join("&"))
+    }
+}
+
+/// Percent-encodes what is written to it.
+struct Encoding<'a>(&'a mut String);
+
+impl fmt::Write for Encoding<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend(utf8_percent_encode(text, ENCODED));
+        Ok(())
     }
 }
 
