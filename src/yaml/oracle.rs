@@ -197,10 +197,14 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// In the order in which faults are told, which has missing keys last; the oracle tells them now here, now there.
+/// In the order in which faults are told, but for missing keys, which the oracle tells now here, now there:
+/// these are last, by place and name.
 fn missing_last(told: impl Iterator<Item = Told>) -> Vec<Told> {
     let mut told: Vec<_> = told.collect();
-    told.sort_by_key(|(_, _, kind)| kind.get("missing").is_some());
+    told.sort_by_key(|(place, _, kind)| {
+        let missing = kind.get("missing")?;
+        Some((place.clone(), missing.to_string()))
+    });
     told
 }
 
