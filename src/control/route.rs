@@ -1,9 +1,10 @@
 //! One operation of the control API: where it is, who handles it, what its documentation says.
 
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 
 use actix_web::http::Method;
-use actix_web::{Handler, Responder};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, web};
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -72,7 +73,7 @@ macro_rules! methods {
         pub(super) fn $name<H, Args>(path: &'static str, handler: H) -> Route
         where
             H: Handler<Args, Output: Responder>,
-            Args: actix_web::FromRequest + 'static,
+            Args: FromRequest + 'static,
         {
             route(Method::$method, path, handler)
         }
@@ -83,10 +84,10 @@ methods! { get GET post POST put PUT delete DELETE }
 fn route<H, Args>(method: Method, path: &'static str, handler: H) -> Route
 where
     H: Handler<Args, Output: Responder>,
-    Args: actix_web::FromRequest + 'static,
+    Args: FromRequest + 'static,
 {
     Route {
-        handler: actix_web::web::method(method.clone()).to(Guarded(handler)),
+        handler: web::method(method.clone()).to(AnyHandler::of(handler)),
         method,
         path,
         operation: Operation::default(),
@@ -212,31 +213,50 @@ impl Route {
     }
 }
 
-/// A handler whose panics are answered.
+/// A handler, whatever its arguments are; its panics are answered. With one type for all, the code of a
+/// handler is not so much as read from the disk before the first request for it.
 #[derive(Clone)]
-struct Guarded<H>(H);
+struct AnyHandler(Rc<dyn Fn(HttpRequest, web::Payload) -> LocalBoxFuture<'static, HttpResponse>>);
 
-impl<Args, H> Handler<Args> for Guarded<H>
-where
-    Args: 'static,
-    H: Handler<Args>,
-{
-    type Output = Result<H::Output, ControlError>;
-    type Future = LocalBoxFuture<'static, Self::Output>;
+impl AnyHandler {
+    fn of<H, Args>(handler: H) -> Self
+    where
+        H: Handler<Args, Output: Responder>,
+        Args: FromRequest + 'static,
+    {
+        Self(Rc::new(move |request, payload| {
+            let handler = handler.clone();
+            let handling = async move {
+                match Args::from_request(&request, &mut payload.into_inner()).await {
+                    Ok(args) => {
+                        let answer = handler.call(args).await.respond_to(&request);
+                        answer.map_into_boxed_body()
+                    }
+                    Err(error) => HttpResponse::from_error(error),
+                }
+            };
+            let caught = AssertUnwindSafe(handling).catch_unwind();
+            caught
+                .map(|outcome| {
+                    outcome.unwrap_or_else(|_| HttpResponse::from_error(ControlError::panicked()))
+                })
+                .boxed_local()
+        }))
+    }
+}
 
-    fn call(&self, args: Args) -> Self::Future {
-        let handler = self.0.clone();
-        let handling = async move { handler.call(args).await };
-        let caught = AssertUnwindSafe(handling).catch_unwind();
-        caught
-            .map(|outcome| outcome.map_err(|_| ControlError::panicked()))
-            .boxed_local()
+impl Handler<(HttpRequest, web::Payload)> for AnyHandler {
+    type Output = HttpResponse;
+    type Future = LocalBoxFuture<'static, HttpResponse>;
+
+    fn call(&self, (request, payload): (HttpRequest, web::Payload)) -> Self::Future {
+        (self.0)(request, payload)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::{App, HttpResponse, test, web};
+    use actix_web::{App, test};
 
     use super::*;
 
