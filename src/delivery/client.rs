@@ -60,15 +60,19 @@ struct Plan {
     names: Names,
     redirects: Redirects,
     max_idle_per_host: usize,
-    without_tls: Arc<ClientConfig>,
-    with_tls: OnceLock<Arc<ClientConfig>>,
+    without_tls: Tls,
+    with_tls: Tls,
+}
+
+/// Made when it is first asked for.
+#[derive(Debug)]
+struct Tls {
+    make: fn() -> anyhow::Result<ClientConfig>,
+    made: OnceLock<Arc<ClientConfig>>,
 }
 
 impl Client {
-    pub(super) fn new(
-        options: &DeliveryOptions,
-        allowed: &Arc<AllowedHosts>,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn new(options: &DeliveryOptions, allowed: &Arc<AllowedHosts>) -> Self {
         // Less than the whole time, so that the report can name the cause.
         let names = Names::of_system(options.timeout.mul_f64(0.8));
         Self::with_names(options, allowed, names)
@@ -78,20 +82,20 @@ impl Client {
         options: &DeliveryOptions,
         allowed: &Arc<AllowedHosts>,
         names: Names,
-    ) -> anyhow::Result<Self> {
+    ) -> Self {
         let plan = Plan {
             names,
             redirects: options.redirects,
             max_idle_per_host: options.max_in_flight_per_host,
-            without_tls: Arc::new(with_roots(RootCertStore::empty())?),
-            with_tls: OnceLock::new(),
+            without_tls: Tls::new(|| with_roots(RootCertStore::empty())),
+            with_tls: Tls::new(tls),
         };
-        Ok(Self {
+        Self {
             plan,
             allowed: allowed.clone(),
             of_thread: ThreadLocal::new(),
             timeout: options.timeout,
-        })
+        }
     }
 
     pub(super) async fn get(&self, message: &Message) -> Result<Answer, DeliveryError> {
@@ -107,17 +111,17 @@ impl Client {
         let of_thread = self.of_thread.get_or_default();
         // Where redirects are followed, any URL may lead to TLS.
         let is_plain = url.scheme() == "http" && self.plan.redirects == Redirects::NotFollowed;
-        if is_plain {
-            let make = || self.plan.client(self.plan.without_tls.clone());
-            return Ok(of_thread.plain.get_or_init(make).clone());
-        }
-        if let Some(known) = of_thread.secure.get() {
+        let (client, tls) = if is_plain {
+            (&of_thread.plain, &self.plan.without_tls)
+        } else {
+            (&of_thread.secure, &self.plan.with_tls)
+        };
+        if let Some(known) = client.get() {
             return Ok(known.clone());
         }
         let broken = |error: anyhow::Error| DeliveryError::Broken(format!("{error:#}"));
-        let tls = self.plan.tls().map_err(broken)?;
-        let make = || self.plan.client(tls);
-        Ok(of_thread.secure.get_or_init(make).clone())
+        let tls = tls.get().map_err(broken)?;
+        Ok(client.get_or_init(|| self.plan.client(tls)).clone())
     }
 
     async fn exchange(&self, http: &Http, message: &Message) -> Result<Answer, DeliveryError> {
@@ -147,13 +151,22 @@ impl Plan {
             .pool_max_idle_per_host(self.max_idle_per_host)
             .build(HttpsConnector::from((http, tls)))
     }
+}
 
-    fn tls(&self) -> anyhow::Result<Arc<ClientConfig>> {
-        if let Some(known) = self.with_tls.get() {
+impl Tls {
+    fn new(make: fn() -> anyhow::Result<ClientConfig>) -> Self {
+        Self {
+            make,
+            made: OnceLock::new(),
+        }
+    }
+
+    fn get(&self) -> anyhow::Result<Arc<ClientConfig>> {
+        if let Some(known) = self.made.get() {
             return Ok(known.clone());
         }
-        let made = Arc::new(tls()?);
-        Ok(self.with_tls.get_or_init(|| made).clone())
+        let made = Arc::new((self.make)()?);
+        Ok(self.made.get_or_init(|| made).clone())
     }
 }
 

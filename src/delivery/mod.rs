@@ -69,10 +69,10 @@ pub(crate) struct Answer {
 
 impl Courier {
     /// # Errors
-    /// When an entry of `allow_hosts` names no host, or TLS cannot be set up.
+    /// When an entry of `allow_hosts` names no host.
     pub(crate) fn new(options: &DeliveryOptions) -> anyhow::Result<Self> {
         let allowed = Arc::new(AllowedHosts::parse(&options.allow_hosts)?);
-        let client = Client::new(options, &allowed)?;
+        let client = Client::new(options, &allowed);
         Ok(Self::with_client(options, allowed, client))
     }
 
