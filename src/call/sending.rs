@@ -269,10 +269,7 @@ impl Line {
             Ok((delivery.callback, message.ok_or(NotReplayable::NeverSent)?))
         })?;
         let target = self.targets.of(callback).ok_or(NotReplayable::NoUrl)?;
-        let message = Message {
-            target: target.clone(),
-            ..before
-        };
+        let message = before.readdressed(target.clone());
         let sending = Sending {
             callback,
             message,

@@ -33,7 +33,7 @@ impl Hop {
     /// Sends GET, with no more headers than this and the host's.
     pub(super) async fn send(&self, http: &Http) -> Result<Response<Incoming>, DeliveryError> {
         let mut request = Request::new(Empty::new());
-        *request.uri_mut() = Uri::try_from(self.message.url())
+        *request.uri_mut() = Uri::from_maybe_shared(self.message.url().clone().into_bytes())
             .map_err(|_| DeliveryError::Broken("Parsed Url is not a valid Uri".to_owned()))?;
         let headers = request.headers_mut();
         if let Some(authorization) = &self.authorization {
@@ -80,7 +80,7 @@ impl Hop {
                 | StatusCode::PERMANENT_REDIRECT
         );
         let location = response.headers().get(LOCATION).filter(|_| is_redirect)?;
-        let from = Url::parse(&self.message.url()).ok()?;
+        let from = Url::parse(self.message.url()).ok()?;
         let to = from.join(std::str::from_utf8(location.as_bytes()).ok()?);
         Some((from, to.ok()?))
     }

@@ -106,8 +106,10 @@ impl Journal {
     /// project and its generation as soon as the credentials tell, the scenario if one was chosen, and the
     /// session ID or the refusing answer. Writes the log line of a refusal.
     pub(crate) fn requested(&self, request: RequestRecord) {
-        let (at, project, status) = (request.at, request.project.clone(), request.status);
+        let (at, status) = (request.at, request.status);
         let refusal = request.message.clone();
+        // Counting references to the project's name is for those alone who tell it.
+        let project = refusal.as_ref().and_then(|_| request.project.clone());
         let (request, gone) =
             locked(&self.requests).push(|n| Arc::new(RequestEntry { n, request }));
         if gone.is_some() {

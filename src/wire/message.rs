@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bytestring::ByteString;
 use url::Url;
 
 use super::callback_query::{Parameters, decoded};
@@ -52,20 +53,33 @@ fn place(url: &Url) -> String {
     }
 }
 
-/// What a callback says, and to whom. Kept apart: together they would be one more text for each callback.
+/// What a callback says, and to whom. One text serves the request and the record of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) target: Arc<Target>,
-    /// The parameters as they are sent.
-    pub(crate) query: Arc<str>,
+    /// Where it is sent, without credentials.
+    url: ByteString,
+    /// So much of the URL, at its end, are the parameters.
+    query_length: usize,
 }
 
 impl Message {
     pub(crate) fn new(target: Arc<Target>, parameters: &Parameters) -> Self {
+        Self::with_query(target, &parameters.query())
+    }
+
+    fn with_query(target: Arc<Target>, query: &str) -> Self {
         Self {
+            url: with_query(&target.bare, query).into(),
+            query_length: query.len(),
             target,
-            query: parameters.query().into(),
         }
+    }
+
+    /// The same, sent elsewhere.
+    #[must_use]
+    pub(crate) fn readdressed(&self, target: Arc<Target>) -> Self {
+        Self::with_query(target, self.query())
     }
 
     /// One without parameters.
@@ -74,18 +88,23 @@ impl Message {
     }
 
     /// Where it is sent, without credentials.
-    pub(crate) fn url(&self) -> String {
-        with_query(&self.target.bare, &self.query)
+    pub(crate) fn url(&self) -> &ByteString {
+        &self.url
+    }
+
+    /// The parameters as they are sent.
+    fn query(&self) -> &str {
+        &self.url[self.url.len() - self.query_length..]
     }
 
     /// How its URL appears in records and logs: without the password.
     pub(crate) fn shown_url(&self) -> String {
-        with_query(&self.target.shown(), &self.query)
+        with_query(&self.target.shown(), self.query())
     }
 
     /// The names and values of its parameters, in the order in which they are sent.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        decoded(&self.query)
+        decoded(self.query())
     }
 }
 
@@ -107,7 +126,7 @@ mod tests {
         let message = Message::new(Arc::new(target), &Parameters::default().edited(&edits));
 
         let query = "x=1&a%20b=%3D%26%2B%25%C3%A9&empty=&%C3%A9=1";
-        assert_eq!(message.url(), format!("http://h/n?{query}"));
+        assert_eq!(*message.url(), format!("http://h/n?{query}"));
         assert_eq!(message.shown_url(), format!("http://me:***@h/n?{query}"));
         let told: Vec<_> = message.parameters().collect();
         assert_eq!(told, set.map(|(name, value)| (name.into(), value.into())));
