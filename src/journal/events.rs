@@ -1,9 +1,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use thread_local::ThreadLocal;
 use tokio::sync::Notify;
 
 use super::record::Outcome;
@@ -11,28 +14,37 @@ use super::ring::Ring;
 use crate::domain::{CallState, Callback, Moment, Sid};
 use crate::sync::locked;
 
-/// So many events are held for readers that lag or come back.
+/// So many of the latest events are held at least, for readers that lag or come back.
 const HELD: usize = 10_000;
 /// So many are given out in one go, so that a reader holds nobody up.
 const BATCH: usize = 500;
 
 /// What happens in all projects, in order.
-#[derive(Debug)]
+///
+/// Each thread holds what is told on it: no thread waits for another, or for what another has just written.
+#[derive(Debug, Default)]
 pub(crate) struct Events {
-    latest: Mutex<Latest>,
-    published: Notify,
-}
-
-#[derive(Debug)]
-struct Latest {
-    held: Ring<Held>,
-    projects: Projects,
+    told: ThreadLocal<Told>,
+    /// The number of the latest event. Counted with the thread's ring locked: who reads this number, and locks
+    /// all rings then, finds every event up to it.
+    last: AtomicU64,
     /// Somebody waits for the next one; nearly always nobody does.
-    is_awaited: bool,
+    is_awaited: AtomicBool,
+    published: Notify,
+    projects: Mutex<Projects>,
 }
 
-/// An event as it is held. Who tells one does so in all threads at once, and would take turns in counting
-/// the references to the project's name.
+/// The latest events of one thread.
+#[derive(Debug)]
+struct Told(Mutex<Ring<Held>>);
+
+impl Default for Told {
+    fn default() -> Self {
+        Self(Mutex::new(Ring::new(HELD)))
+    }
+}
+
+/// An event as it is held. To count references to the project's name would be for all threads to take turns.
 #[derive(Debug)]
 struct Held {
     at: Moment,
@@ -177,23 +189,10 @@ pub(crate) enum ScenariosChange {
     Refused,
 }
 
-impl Default for Events {
-    fn default() -> Self {
-        Self {
-            latest: Mutex::new(Latest {
-                held: Ring::new(HELD),
-                projects: Projects::default(),
-                is_awaited: false,
-            }),
-            published: Notify::new(),
-        }
-    }
-}
-
 impl Events {
     /// What stands for this project in [`publish`](Self::publish).
     pub(super) fn tag(&self, project: &Arc<str>) -> ProjectTag {
-        locked(&self.latest).projects.tag(project)
+        locked(&self.projects).tag(project)
     }
 
     pub(super) fn publish(
@@ -210,12 +209,12 @@ impl Events {
             what,
         };
         // What has to go is dropped without the lock.
-        let (is_awaited, _gone) = {
-            let mut latest = locked(&self.latest);
-            let gone = latest.held.push(|_| event);
-            (std::mem::take(&mut latest.is_awaited), gone)
+        let _gone = {
+            let mut told = locked(&self.told.get_or_default().0);
+            let number = self.last.fetch_add(1, SeqCst) + 1;
+            told.put(number, event)
         };
-        if is_awaited {
+        if self.is_awaited.load(SeqCst) && self.is_awaited.swap(false, SeqCst) {
             self.published.notify_waiters();
         }
     }
@@ -225,21 +224,25 @@ impl Events {
     /// Gives out a few hundred at most: a reader goes on from the last one it was given, until there is
     /// none. A number that no event has yet is of an earlier run, and stands for the beginning.
     pub(crate) fn since(&self, number: u64) -> (u64, Vec<Event>) {
-        let latest = locked(&self.latest);
-        let number = if number > latest.held.last() {
-            0
-        } else {
-            number
-        };
-        let events = latest.held.after(number).take(BATCH);
-        let events: Vec<_> = events.map(|(n, held)| latest.event(*n, held)).collect();
+        let last = self.last();
+        let number = if number > last { 0 } else { number };
+        let rings: Vec<_> = self.told.iter().map(|told| locked(&told.0)).collect();
+        let gone = rings.iter().map(|ring| ring.gone()).max().unwrap_or(0);
+        let start = number.max(gone);
+        let of_each = rings.iter().map(|ring| ring.after(start).take(BATCH));
+        let mut held: Vec<_> = of_each.flatten().filter(|(n, _)| *n <= last).collect();
+        held.sort_unstable_by_key(|(n, _)| *n);
+        held.truncate(BATCH);
+        let projects = locked(&self.projects);
+        let events = held.into_iter().map(|(n, held)| held.event(*n, &projects));
+        let events: Vec<_> = events.collect();
         let missed = events.first().map_or(0, |first| first.n - number - 1);
         (missed, events)
     }
 
     /// The number of the latest event; 0 if there is none yet.
     pub(crate) fn last(&self) -> u64 {
-        locked(&self.latest).held.last()
+        self.last.load(SeqCst)
     }
 
     /// Waits until [`since`](Self::since) has something to give for this number.
@@ -248,31 +251,24 @@ impl Events {
             // Interest is registered before the check: an event in between is not missed.
             let mut published = std::pin::pin!(self.published.notified());
             published.as_mut().enable();
-            if self.is_past(number) {
+            self.is_awaited.store(true, SeqCst);
+            let last = self.last();
+            if last != number && last != 0 {
                 return;
             }
             published.await;
         }
     }
-
-    /// Whether there is an event past this number; if not, who waits will be told of the next one.
-    fn is_past(&self, number: u64) -> bool {
-        let mut latest = locked(&self.latest);
-        let last = latest.held.last();
-        let is_past = last != number && last != 0;
-        latest.is_awaited |= !is_past;
-        is_past
-    }
 }
 
-impl Latest {
-    fn event(&self, n: u64, held: &Held) -> Event {
+impl Held {
+    fn event(&self, n: u64, projects: &Projects) -> Event {
         Event {
             n,
-            at: held.at,
-            project: held.project.and_then(|tag| self.projects.name(tag)),
-            sid: held.sid,
-            what: held.what.clone(),
+            at: self.at,
+            project: self.project.and_then(|tag| projects.name(tag)),
+            sid: self.sid,
+            what: self.what.clone(),
         }
     }
 }
@@ -317,6 +313,28 @@ mod tests {
                 prop_assert_eq!(missed, 7);
             }
         }
+    }
+
+    #[test]
+    fn what_several_threads_tell_at_once_is_read_in_order_and_whole() {
+        const THREADS: u64 = 4;
+        const EACH: u64 = 2_000;
+        let events = Events::default();
+        let mut seen = 0;
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| publish(&events, EACH as usize));
+            }
+            while seen < THREADS * EACH {
+                let (missed, batch) = events.since(seen);
+                assert_eq!(missed, 0);
+                let numbers: Vec<_> = batch.iter().map(|event| event.n).collect();
+                let expected: Vec<_> = (seen + 1..).take(batch.len()).collect();
+                assert_eq!(numbers, expected);
+                seen += batch.len() as u64;
+            }
+        });
+        assert_eq!(events.since(seen), (0, Vec::new()));
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub(super) struct Ring<T> {
     items: VecDeque<(u64, T)>,
     /// The number given out last.
     last: u64,
+    /// The number of the item that had to go last; 0 if none had to.
+    gone: u64,
 }
 
 impl<T> Ring<T> {
@@ -16,17 +18,27 @@ impl<T> Ring<T> {
             at_most,
             items: VecDeque::new(),
             last: 0,
+            gone: 0,
         }
     }
 
     /// Adds the item that `make` makes of its number. Gives back the number, and the item that had to go
     /// if there was no room.
     pub(super) fn push(&mut self, make: impl FnOnce(u64) -> T) -> (u64, Option<T>) {
+        let number = self.last + 1;
+        (number, self.put(number, make(number)))
+    }
+
+    /// Adds an item whose number is higher than all before. Gives back the item that had to go if there was
+    /// no room.
+    pub(super) fn put(&mut self, number: u64, item: T) -> Option<T> {
         let is_full = self.items.len() >= self.at_most;
         let gone = is_full.then(|| self.items.pop_front()).flatten();
-        self.last += 1;
-        self.items.push_back((self.last, make(self.last)));
-        (self.last, gone.map(|(_, item)| item))
+        self.last = number;
+        self.items.push_back((number, item));
+        let (number, item) = gone?;
+        self.gone = number;
+        Some(item)
     }
 
     /// The items with higher numbers than `number`, in order.
@@ -35,9 +47,9 @@ impl<T> Ring<T> {
         self.items.range(start..)
     }
 
-    /// The number given out last; 0 if there is none yet.
-    pub(super) fn last(&self) -> u64 {
-        self.last
+    /// The number of the item that had to go last; 0 if none had to.
+    pub(super) fn gone(&self) -> u64 {
+        self.gone
     }
 
     /// Removes the others without counting them as dropped.
