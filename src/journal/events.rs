@@ -1,16 +1,15 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use thread_local::ThreadLocal;
 use tokio::sync::Notify;
 
 use super::record::Outcome;
-use super::ring::Ring;
+use super::rings::Rings;
 use crate::domain::{CallState, Callback, Moment, Sid};
 use crate::sync::locked;
 
@@ -20,28 +19,13 @@ const HELD: usize = 10_000;
 const BATCH: usize = 500;
 
 /// What happens in all projects, in order.
-///
-/// Each thread holds what is told on it: no thread waits for another, or for what another has just written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Events {
-    told: ThreadLocal<Told>,
-    /// The number of the latest event. Counted with the thread's ring locked: who reads this number, and locks
-    /// all rings then, finds every event up to it.
-    last: AtomicU64,
+    told: Rings<Held>,
     /// Somebody waits for the next one; nearly always nobody does.
     is_awaited: AtomicBool,
     published: Notify,
     projects: Mutex<Projects>,
-}
-
-/// The latest events of one thread.
-#[derive(Debug)]
-struct Told(Mutex<Ring<Held>>);
-
-impl Default for Told {
-    fn default() -> Self {
-        Self(Mutex::new(Ring::new(HELD)))
-    }
 }
 
 /// An event as it is held. To count references to the project's name would be for all threads to take turns.
@@ -189,6 +173,17 @@ pub(crate) enum ScenariosChange {
     Refused,
 }
 
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            told: Rings::new(HELD),
+            is_awaited: AtomicBool::new(false),
+            published: Notify::new(),
+            projects: Mutex::default(),
+        }
+    }
+}
+
 impl Events {
     /// What stands for this project in [`publish`](Self::publish).
     pub(super) fn tag(&self, project: &Arc<str>) -> ProjectTag {
@@ -208,12 +203,8 @@ impl Events {
             sid,
             what,
         };
-        // What has to go is dropped without the lock.
-        let _gone = {
-            let mut told = locked(&self.told.get_or_default().0);
-            let number = self.last.fetch_add(1, SeqCst) + 1;
-            told.put(number, event)
-        };
+        // What has to go is dropped without a lock.
+        let _gone = self.told.push(|_| event);
         if self.is_awaited.load(SeqCst) && self.is_awaited.swap(false, SeqCst) {
             self.published.notify_waiters();
         }
@@ -224,25 +215,19 @@ impl Events {
     /// Gives out a few hundred at most: a reader goes on from the last one it was given, until there is
     /// none. A number that no event has yet is of an earlier run, and stands for the beginning.
     pub(crate) fn since(&self, number: u64) -> (u64, Vec<Event>) {
-        let last = self.last();
-        let number = if number > last { 0 } else { number };
-        let rings: Vec<_> = self.told.iter().map(|told| locked(&told.0)).collect();
-        let gone = rings.iter().map(|ring| ring.gone()).max().unwrap_or(0);
-        let start = number.max(gone);
-        let of_each = rings.iter().map(|ring| ring.after(start).take(BATCH));
-        let mut held: Vec<_> = of_each.flatten().filter(|(n, _)| *n <= last).collect();
-        held.sort_unstable_by_key(|(n, _)| *n);
-        held.truncate(BATCH);
+        let number = if number > self.last() { 0 } else { number };
         let projects = locked(&self.projects);
-        let events = held.into_iter().map(|(n, held)| held.event(*n, &projects));
-        let events: Vec<_> = events.collect();
+        let events = self
+            .told
+            .after(number, BATCH, |n, held| held.event(n, &projects));
+        let events: Vec<_> = events.into_iter().map(|(_, event)| event).collect();
         let missed = events.first().map_or(0, |first| first.n - number - 1);
         (missed, events)
     }
 
     /// The number of the latest event; 0 if there is none yet.
     pub(crate) fn last(&self) -> u64 {
-        self.last.load(SeqCst)
+        self.told.last()
     }
 
     /// Waits until [`since`](Self::since) has something to give for this number.
@@ -313,28 +298,6 @@ mod tests {
                 prop_assert_eq!(missed, 7);
             }
         }
-    }
-
-    #[test]
-    fn what_several_threads_tell_at_once_is_read_in_order_and_whole() {
-        const THREADS: u64 = 4;
-        const EACH: u64 = 2_000;
-        let events = Events::default();
-        let mut seen = 0;
-        std::thread::scope(|scope| {
-            for _ in 0..THREADS {
-                scope.spawn(|| publish(&events, EACH as usize));
-            }
-            while seen < THREADS * EACH {
-                let (missed, batch) = events.since(seen);
-                assert_eq!(missed, 0);
-                let numbers: Vec<_> = batch.iter().map(|event| event.n).collect();
-                let expected: Vec<_> = (seen + 1..).take(batch.len()).collect();
-                assert_eq!(numbers, expected);
-                seen += batch.len() as u64;
-            }
-        });
-        assert_eq!(events.since(seen), (0, Vec::new()));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod query;
 mod record;
 mod request;
 mod ring;
+mod rings;
 #[cfg(test)]
 mod sample;
 mod shelves;
@@ -33,13 +34,14 @@ use crate::clock::Clock;
 use crate::domain::{CallState, Moment, Sid};
 use crate::sync::locked;
 use news::News;
-use ring::Ring;
+use rings::Rings;
 use shelves::Shelves;
 
 /// The calls and requests of all projects.
 ///
 /// Holds every live call and the latest settled ones: the oldest settled calls are dropped first, and
-/// what was dropped is counted. Holds as many of the latest requests.
+/// what was dropped is counted. Holds at least as many of the latest requests, and as many of
+/// each thread at most.
 #[derive(Debug)]
 pub(crate) struct Journal {
     settled_at_most: usize,
@@ -47,7 +49,7 @@ pub(crate) struct Journal {
     /// Asked for every request, hence without a lock.
     live: AtomicUsize,
     shelves: Mutex<Shelves>,
-    requests: Mutex<Ring<Arc<RequestEntry>>>,
+    requests: Rings<Arc<RequestEntry>>,
     news: Arc<News>,
 }
 
@@ -66,7 +68,7 @@ impl Journal {
             generations: AtomicU64::new(0),
             live: AtomicUsize::new(0),
             shelves: Mutex::default(),
-            requests: Mutex::new(Ring::new(settled_at_most)),
+            requests: Rings::new(settled_at_most),
             news: Arc::default(),
         }
     }
@@ -110,8 +112,9 @@ impl Journal {
         let refusal = request.message.clone();
         // Counting references to the project's name is for those alone who tell it.
         let project = refusal.as_ref().and_then(|_| request.project.clone());
-        let (request, gone) =
-            locked(&self.requests).push(|n| Arc::new(RequestEntry { n, request }));
+        let (request, gone) = self
+            .requests
+            .push(|n| Arc::new(RequestEntry { n, request }));
         if gone.is_some() {
             self.news.metrics.dropped_request();
         }
@@ -169,7 +172,8 @@ impl Journal {
     /// Removes what the generations of a project before `generation` left behind: requests, and calls, the
     /// live ones included. These settle, with the callbacks they still owed as abandoned.
     pub(crate) fn forget(&self, project: &str, generation: u64) {
-        locked(&self.requests).retain(|entry| !entry.is_older(project, generation));
+        self.requests
+            .retain(|entry| !entry.is_older(project, generation));
         let is_old = |entry: &CallEntry| entry.is_older(project, generation);
         let forgotten = self.shelve(|shelves| shelves.forget(is_old));
         for entry in forgotten {

@@ -90,10 +90,7 @@ impl Journal {
         limit: usize,
         cursor: Option<u64>,
     ) -> Page<RequestEntry> {
-        let chunk_after = |number| {
-            let requests = locked(&self.requests);
-            requests.after(number).take(CHUNK).cloned().collect()
-        };
+        let chunk_after = |number| self.requests.after(number, CHUNK, |_, entry| entry.clone());
         page(limit, cursor, chunk_after, |entry| filter.matches(entry))
     }
 }

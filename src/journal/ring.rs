@@ -1,13 +1,11 @@
 use std::collections::VecDeque;
 
-/// The latest items of a sequence that is numbered from 1.
+/// The latest items of a numbered sequence.
 #[derive(Debug)]
 pub(super) struct Ring<T> {
     at_most: usize,
     /// With their numbers, which rise but may have gaps.
     items: VecDeque<(u64, T)>,
-    /// The number given out last.
-    last: u64,
     /// The number of the item that had to go last; 0 if none had to.
     gone: u64,
 }
@@ -17,24 +15,15 @@ impl<T> Ring<T> {
         Self {
             at_most,
             items: VecDeque::new(),
-            last: 0,
             gone: 0,
         }
     }
 
-    /// Adds the item that `make` makes of its number. Gives back the number, and the item that had to go
-    /// if there was no room.
-    pub(super) fn push(&mut self, make: impl FnOnce(u64) -> T) -> (u64, Option<T>) {
-        let number = self.last + 1;
-        (number, self.put(number, make(number)))
-    }
-
     /// Adds an item whose number is higher than all before. Gives back the item that had to go if there was
     /// no room.
-    pub(super) fn put(&mut self, number: u64, item: T) -> Option<T> {
+    pub(super) fn push(&mut self, number: u64, item: T) -> Option<T> {
         let is_full = self.items.len() >= self.at_most;
         let gone = is_full.then(|| self.items.pop_front()).flatten();
-        self.last = number;
         self.items.push_back((number, item));
         let (number, item) = gone?;
         self.gone = number;
