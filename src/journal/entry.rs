@@ -99,12 +99,12 @@ impl CallEntry {
 
     fn put_delivery(&self, delivery: DeliveryRecord) -> usize {
         let (callback, outcome) = (delivery.callback, delivery.outcome);
-        let index = self.change(|record| {
-            if record.deliveries.is_empty() {
-                record.deliveries.reserve_exact(Callback::ALL.len());
+        let index = self.change(|progress| {
+            if progress.deliveries.is_empty() {
+                progress.deliveries.reserve_exact(Callback::ALL.len());
             }
-            record.deliveries.push(delivery);
-            record.deliveries.len() - 1
+            progress.deliveries.push(delivery);
+            progress.deliveries.len() - 1
         });
         self.tell_delivery(index, callback, outcome, None);
         index
@@ -123,11 +123,11 @@ impl CallEntry {
         self.news().metrics.attempted(callback, &attempt);
         let status = attempt.result.as_ref().ok().map(|(status, _)| *status);
         let remark: Option<Arc<str>> = remark.map(Into::into);
-        self.change(|record| {
+        self.change(|progress| {
             if let Some(remark) = remark.clone() {
-                record.remark(remark);
+                progress.remark(remark);
             }
-            let delivery = &mut record.deliveries[index];
+            let delivery = &mut progress.deliveries[index];
             delivery.outcome = outcome;
             delivery.attempts.push(attempt);
         });
@@ -170,10 +170,10 @@ impl CallEntry {
 
     /// Marks what is owed as abandoned; gives back how many callbacks that are.
     pub(super) fn abandon(&self) -> usize {
-        let abandoned = self.change(|record| {
-            let indices = record.abandon();
+        let abandoned = self.change(|progress| {
+            let indices = progress.abandon();
             let callbacks = indices.into_iter();
-            let callbacks = callbacks.map(|index| (index, record.deliveries[index].callback));
+            let callbacks = callbacks.map(|index| (index, progress.deliveries[index].callback));
             callbacks.collect::<Vec<_>>()
         });
         for (index, callback) in &abandoned {
