@@ -13,7 +13,7 @@ use super::rings::Rings;
 use crate::domain::{CallState, Callback, Moment, Sid};
 use crate::sync::locked;
 
-/// So many of the latest events are held at least, for readers that lag or come back.
+/// So many of the latest events are there for readers that lag or come back.
 const HELD: usize = 10_000;
 /// So many are given out in one go, so that a reader holds nobody up.
 const BATCH: usize = 500;
@@ -215,11 +215,14 @@ impl Events {
     /// Gives out a few hundred at most: a reader goes on from the last one it was given, until there is
     /// none. A number that no event has yet is of an earlier run, and stands for the beginning.
     pub(crate) fn since(&self, number: u64) -> (u64, Vec<Event>) {
-        let number = if number > self.last() { 0 } else { number };
+        let last = self.last();
+        let number = if number > last { 0 } else { number };
+        // Some of each thread may be older than that.
+        let start = number.max(last.saturating_sub(HELD as u64));
         let projects = locked(&self.projects);
         let events = self
             .told
-            .after(number, BATCH, |n, held| held.event(n, &projects));
+            .after(start, BATCH, |n, held| held.event(n, &projects));
         let events: Vec<_> = events.into_iter().map(|(_, event)| event).collect();
         let missed = events.first().map_or(0, |first| first.n - number - 1);
         (missed, events)
