@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::body::{BoxBody, EitherBody};
 use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use arcstr::ArcStr;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -15,7 +15,7 @@ use super::method_not_allowed;
 use crate::call::Life;
 use crate::clock::{Clock, unless_dismissed};
 use crate::domain::{Callee, Moment, part_of};
-use crate::emulator::{Core, Refusal, RequestHeaders};
+use crate::emulator::{Core, Refusal, RequestHeaders, SCENARIO_HEADER};
 use crate::project::Project;
 use crate::wire::ErrorAnswer;
 
@@ -26,9 +26,6 @@ pub(crate) struct BodyLimit(pub(crate) usize);
 /// How many times the limit is read of a body that is too large. A client that is still sending may
 /// never see an answer sent meanwhile; an endless body must end somewhere all the same.
 const READ_ON: usize = 16;
-
-/// [`SCENARIO_HEADER`](crate::emulator::SCENARIO_HEADER), read once.
-const SCENARIO: HeaderName = HeaderName::from_static("x-planet-emulator-scenario");
 
 type Answer = HttpResponse<EitherBody<AnswerBody, BoxBody>>;
 
@@ -98,15 +95,15 @@ impl Exchange<'_> {
         payload: web::Payload,
         limit: BodyLimit,
     ) -> Result<Box<Life>, Refusal> {
-        let headers = self.request.headers();
-        let accept = joined(headers, header::ACCEPT);
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let given = self.request.headers();
+        let accept = joined(given, header::ACCEPT);
         let headers = RequestHeaders {
             accept: accept.as_deref(),
-            content_type: text(header::CONTENT_TYPE),
-            scenario: text(SCENARIO),
+            content_type: text(given.get(header::CONTENT_TYPE)),
+            scenario: text(given.get(SCENARIO_HEADER)),
         };
-        let project = self.core.authenticate(text(header::AUTHORIZATION))?;
+        let authorization = text(given.get(header::AUTHORIZATION));
+        let project = self.core.authenticate(authorization)?;
         let project = self.project.insert(project);
         let source = self.request.peer_addr().map(|address| address.ip());
         let catalog = self.core.scenarios.catalog();
@@ -159,6 +156,10 @@ fn was_reset() -> ErrorAnswer {
         503,
         "the project was reset while this call waited for its answer",
     )
+}
+
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value?.to_str().ok()
 }
 
 /// All values of a header that may be given more than once.
