@@ -75,6 +75,9 @@ impl<T: Send> Rings<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -83,7 +86,7 @@ mod tests {
         const EACH: u64 = 2_000;
         let rings = Rings::new(10_000);
         let mut seen = 0;
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| (0..EACH).for_each(|_| _ = rings.push(|number| number)));
             }
@@ -101,12 +104,25 @@ mod tests {
     #[test]
     fn what_is_older_than_an_item_that_had_to_go_is_gone_on_all_threads() {
         let rings = Rings::new(3);
-        std::thread::scope(|scope| _ = scope.spawn(|| rings.push(|number| number)));
-        let dropped = (0..5).filter_map(|_| rings.push(|number| number).1);
-        assert_eq!(dropped.collect::<Vec<_>>(), [2, 3]);
+        let met = Barrier::new(2);
+        let dropped: Vec<_> = thread::scope(|scope| {
+            scope.spawn(|| {
+                rings.push(|number| number);
+                met.wait();
+                // It stays: a thread that begins after its end could go on with its ring.
+                met.wait();
+            });
+            met.wait();
+            let dropped = (0..5)
+                .filter_map(|_| rings.push(|number| number).1)
+                .collect();
+            met.wait();
+            dropped
+        });
 
         let held = rings.after(0, 10, |_, item| *item);
 
+        assert_eq!(dropped, [2, 3]);
         assert_eq!(held, [(4, 4), (5, 5), (6, 6)]);
         assert_eq!(rings.after(4, 1, |_, item| *item), [(5, 5)]);
     }
