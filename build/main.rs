@@ -25,10 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let script = out.join("start.ld");
-    fs::write(
-        &script,
-        linker_script(&fs::read_to_string("build/start.txt")?),
-    )?;
+    let names = fs::read_to_string("build/start.txt")?;
+    fs::write(&script, linker_script(&names))?;
     let argument = format!("-Wl,-T,{}", script.display());
     if links_with(&argument, &out)? {
         println!("cargo:rustc-link-arg-bins={argument}");
