@@ -28,18 +28,17 @@ impl Program {
     /// The emulator with this configuration. Its log goes to a pipe that is read and thrown away, as
     /// a container engine reads it.
     pub(crate) fn emulator(config: &str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("planet-emulator-load-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("planet-emulator.yaml");
+        let name = format!("planet-emulator-load-{}.yaml", std::process::id());
+        let path = std::env::temp_dir().join(name);
         fs::write(&path, config).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_planet-emulator"));
-        command
-            .arg("--config")
-            .arg(path)
-            .args(["--listen", "127.0.0.1:0"]);
-        command.current_dir(folder);
-        Self::start(command)
+        command.arg("--config").arg(&path);
+        command.args(["--listen", "127.0.0.1:0"]);
+        command.current_dir(std::env::temp_dir());
+        let program = Self::start(command);
+        // It is read at the start and never again.
+        fs::remove_file(path).unwrap();
+        program
     }
 
     /// A floor of this kind that sends its callbacks to this port.
