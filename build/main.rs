@@ -1,8 +1,8 @@
-//! How the program is linked: the functions that the start calls lie side by side.
+//! How the program is linked: the functions that are called lie side by side, first those of the start.
 //!
 //! The kernel maps 64 KiB of the file around each place that is touched. In the order in which they are
-//! compiled, what the start calls is spread over all of the code, so that nearly all of it is in use at
-//! rest (`docs/performance.md`). `start.txt` names these functions; `record` makes it anew.
+//! compiled, what is called is spread over all of the code, so that nearly all of it is in use at rest
+//! (`docs/performance.md`). `called.txt` names these functions; `record` makes it anew.
 //!
 //! A function whose name is not found stays where it is, and a linker that takes no linker script links as
 //! it always does.
@@ -11,7 +11,7 @@
     reason = "a build script tells cargo what it wants by printing"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::env;
 use std::error::Error;
 use std::fs;
@@ -24,8 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let script = out.join("start.ld");
-    let names = fs::read_to_string("build/start.txt")?;
+    let script = out.join("called.ld");
+    let names = fs::read_to_string("build/called.txt")?;
     fs::write(&script, linker_script(&names))?;
     let argument = format!("-Wl,-T,{}", script.display());
     if links_with(&argument, &out)? {
@@ -34,21 +34,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Puts the functions of these names, a line each, into a section of their own.
+/// Puts the functions of these names, a line each, into a section of their own, in this order.
 fn linker_script(names: &str) -> String {
     let exact = names.lines().map(|name| format!("{name}*"));
     // A name ends with a hash that another version of the compiler makes another: whatever is called so in
-    // the source comes next. It is more than the start calls, since all instances of a generic function are.
-    let paths: BTreeSet<_> = names
-        .lines()
-        .filter_map(|name| Some(name.rsplit_once("17h")?.0))
+    // the source comes next. It is more than what is called, since it is all instances of a generic function.
+    let mut seen = HashSet::new();
+    let paths = names.lines().filter_map(|name| name.rsplit_once("17h"));
+    let paths = paths.filter_map(|(path, _)| seen.insert(path).then_some(path));
+    let alike = paths.map(|path| format!("{path}17h*"));
+    let names = exact.chain(alike);
+    let functions: String = names
+        .map(|name| format!("*(.text.{name} .text.unlikely.{name})\n"))
         .collect();
-    let alike = paths.into_iter().map(|path| format!("{path}17h*"));
-    let lines = exact
-        .chain(alike)
-        .map(|name| format!("*(.text.{name} .text.unlikely.{name})\n"));
-    let functions = lines.collect::<String>();
-    format!("SECTIONS {{ .text.start : {{\n{functions}}} }} INSERT AFTER .text;\n")
+    format!("SECTIONS {{ .text.called : {{\n{functions}}} }} INSERT AFTER .text;\n")
 }
 
 /// Whether the linker that will be used takes `argument`, tried on the least program there is.
