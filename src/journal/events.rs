@@ -223,7 +223,6 @@ impl Events {
         let events = self
             .told
             .after(start, BATCH, |n, held| held.event(n, &projects));
-        let events: Vec<_> = events.into_iter().map(|(_, event)| event).collect();
         let missed = events.first().map_or(0, |first| first.n - number - 1);
         (missed, events)
     }

@@ -90,7 +90,10 @@ impl Journal {
         limit: usize,
         cursor: Option<u64>,
     ) -> Page<RequestEntry> {
-        let chunk_after = |number| self.requests.after(number, CHUNK, |_, entry| entry.clone());
+        let chunk_after = |number| {
+            let requests = &self.requests;
+            requests.after(number, CHUNK, |n, entry| (n, entry.clone()))
+        };
         page(limit, cursor, chunk_after, |entry| filter.matches(entry))
     }
 }

@@ -44,14 +44,14 @@ impl<T: Send> Rings<T> {
         self.last.load(SeqCst)
     }
 
-    /// What `read` makes of the items after the one of this number, in order, with their numbers: of so many
-    /// at most. The first is a later one if the next has had to go.
+    /// What `read` makes of the numbers and items after this number, in order: of so many at most. The first
+    /// is a later one if the next has had to go.
     pub(super) fn after<R>(
         &self,
         number: u64,
         at_most: usize,
         mut read: impl FnMut(u64, &T) -> R,
-    ) -> Vec<(u64, R)> {
+    ) -> Vec<R> {
         let last = self.last();
         let rings: Vec<_> = self.of_thread.iter().map(locked).collect();
         // Of what is older, other threads may still hold some.
@@ -61,8 +61,7 @@ impl<T: Send> Rings<T> {
         let mut found: Vec<_> = of_each.flatten().filter(|(n, _)| *n <= last).collect();
         found.sort_unstable_by_key(|(n, _)| *n);
         found.truncate(at_most);
-        let read = found.into_iter().map(|(n, item)| (*n, read(*n, item)));
-        read.collect()
+        found.into_iter().map(|(n, item)| read(*n, item)).collect()
     }
 
     /// Removes the others without counting them as dropped.
@@ -91,7 +90,7 @@ mod tests {
                 scope.spawn(|| (0..EACH).for_each(|_| _ = rings.push(|number| number)));
             }
             while seen < THREADS * EACH {
-                let found = rings.after(seen, 500, |_, item| *item);
+                let found = rings.after(seen, 500, |n, item| (n, *item));
                 for (number, item) in found {
                     assert_eq!((number, item), (seen + 1, seen + 1));
                     seen += 1;
@@ -120,10 +119,10 @@ mod tests {
             dropped
         });
 
-        let held = rings.after(0, 10, |_, item| *item);
+        let held = rings.after(0, 10, |n, item| (n, *item));
 
         assert_eq!(dropped, [2, 3]);
         assert_eq!(held, [(4, 4), (5, 5), (6, 6)]);
-        assert_eq!(rings.after(4, 1, |_, item| *item), [(5, 5)]);
+        assert_eq!(rings.after(4, 1, |n, item| (n, *item)), [(5, 5)]);
     }
 }
